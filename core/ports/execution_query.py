@@ -74,6 +74,8 @@ class ExecutionQuery(Struct, frozen=True, kw_only=True):
     """Each must hold."""
     ids: frozenset[str] | None = None
     """Only these, by their full ids."""
+    is_unattended: bool = False
+    """Only those that no other execution retries or runs again."""
     created_from: int | None = None
     """Created at this instant or later."""
     created_until: int | None = None

@@ -32,6 +32,11 @@ _LABEL = """EXISTS (
 SELECT 1 FROM json_each(labels) AS label WHERE label.key = ? AND (? IS NULL OR label.value = ?)
 )"""
 _SPENT = "(coalesce(ended_at, ?) - started_at)"
+_UNATTENDED = (
+    "NOT EXISTS (SELECT 1 FROM execution AS later WHERE later.retry_of = execution.execution_id)"
+    " AND NOT EXISTS"
+    " (SELECT 1 FROM execution AS later WHERE later.rerun_of = execution.execution_id)"
+)
 _ATTENTION = (
     "CASE state WHEN 'RUNNING' THEN 0 WHEN 'PAUSED' THEN 1 WHEN 'PENDING' THEN 2"
     " WHEN 'FAILED' THEN 3 WHEN 'CANCELLED' THEN 4 ELSE 5 END"
@@ -84,6 +89,8 @@ def _conditions(query: ExecutionQuery, *, state: str) -> tuple[str, list[Any]]:
         found.label(label)
     if query.ids is not None:
         found.add("execution_id IN (SELECT value FROM json_each(?))", json.dumps([*query.ids]))
+    if query.is_unattended:
+        found.add(_UNATTENDED)
     if query.created_from is not None:
         found.add("created_at >= ?", query.created_from)
     if query.created_until is not None:

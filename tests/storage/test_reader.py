@@ -155,6 +155,7 @@ async def test_filters_order_and_pages_of_executions_are_those_of_the_twin_in_me
         {"labels": (LabelCondition("team", "t1", wanted=False),)},
         {"ids": frozenset({stories[1].execution_id, stories[-1].execution_id})},
         {"ids": frozenset()},
+        {"is_unattended": True},
         {"created_from": stories[3].snapshot.current.created_at},
         {"created_until": stories[3].snapshot.current.created_at},
         {"longer_than": 4_000_000_000, "now": now},

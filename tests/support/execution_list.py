@@ -19,7 +19,7 @@ _ATTENTION = ("RUNNING", "PAUSED", "PENDING", "FAILED", "CANCELLED", "SUCCESS")
 
 def select(executions: Iterable[Execution], query: ExecutionQuery) -> list[Execution]:
     """Return the page a query asks for of `executions`, which come oldest first."""
-    found = [one for one in executions if _fits(one, query)]
+    found = _fitting(executions, query)
     found.reverse()
 
     def spent(one: Execution) -> int:
@@ -40,7 +40,17 @@ def select(executions: Iterable[Execution], query: ExecutionQuery) -> list[Execu
 
 def count(executions: Iterable[Execution], query: ExecutionQuery) -> dict[ExecutionState, int]:
     """Return how many of `executions` the query fits, by state."""
-    return dict(Counter(one.state for one in executions if _fits(one, query)))
+    return dict(Counter(one.state for one in _fitting(executions, query)))
+
+
+def _fitting(executions: Iterable[Execution], query: ExecutionQuery) -> list[Execution]:
+    every = list(executions)
+    attended = {id_ for one in every for id_ in (one.retry_of, one.rerun_of)}
+    return [
+        one
+        for one in every
+        if _fits(one, query) and not (query.is_unattended and one.execution_id in attended)
+    ]
 
 
 def _fits(one: Execution, query: ExecutionQuery) -> bool:

@@ -58,6 +58,11 @@ def request_json(asked: Asked) -> dict[str, Any]:
     }
 
 
+def outcome_words(asked: Asked) -> str:
+    """Return what came of a request: done, or requested alone."""
+    return DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
+
+
 def print_request(invocation: Invocation, asked: Asked) -> None:
     """Print the request and its outcome, or how to start a runner if there is none."""
     label, task_id = safe_line(full_label(asked.execution)), asked.task_id
@@ -65,8 +70,7 @@ def print_request(invocation: Invocation, asked: Asked) -> None:
         invocation.console.out_json(request_json(asked))
         return
     subject = label if task_id is None else f"{label} {safe_line(task_id)}"
-    told = DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
-    invocation.console.say(f"{subject}: {told}")
+    invocation.console.say(f"{subject}: {outcome_words(asked)}")
     if not asked.owned:
         invocation.console.say(
             "this execution has no runner: the request waits for the next one, "

@@ -28,7 +28,7 @@ def cancel_scope_of(executions: Sequence[Execution]) -> Scope:
     live = [one for one in executions if not is_terminal(one.state)]
     ended = [one for one in executions if is_terminal(one.state)]
     lines = ["Running steps get SIGTERM, and steps that have not started are skipped:"]
-    lines += _named(live, _under_way)
+    lines += _named(live, under_way)
     lines += _left_out(ended, "has ended", "have ended")
     return Scope(_title("Cancel", live, "run"), [*lines, "This cannot be undone."], live)
 
@@ -88,7 +88,8 @@ def _left_out(executions: Sequence[Execution], one: str, several: str) -> list[s
     return [f"Left alone: {names}{more} {verb}"]
 
 
-def _under_way(execution: Execution) -> str:
+def under_way(execution: Execution) -> str:
+    """Return how many steps of an execution run, and how many are to come."""
     steps = tally_of_execution(execution).steps
     running = steps.get(TaskState.RUNNING, 0)
     to_come = sum(steps.get(state, 0) for state in _TO_COME)

@@ -1,5 +1,6 @@
 """`mission cancel`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -12,22 +13,28 @@ from core.operations.recorded_mission import mission_of
 from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
+from tui.cli.acting.many import Action, act_on_many, one_or_many, show_alone
+from tui.cli.acting.many_options import one_or_many_options
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
 from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution
-from tui.cli.runner_request import print_request, send_request
+from tui.cli.reference import find_execution
+from tui.cli.runner_request import outcome_words, print_request, send_request
+from tui.cli.selecting.select_options import Selectors
 from tui.cli.shared_options import seconds_option
+from tui.lines.marked_confirmation import under_way
 from tui.output import json_shapes
 from tui.words.cancel_text import KILL_STEP_TEXT, KILL_TEXT, cancel_text, stop_text
 from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
 
+_LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
+
 
 @declare("cancel")
-@execution_argument
+@one_or_many_options()
 @click.option("--step", metavar="STEP", shell_complete=complete_step, help="Only this step.")
 @click.option("--reason", metavar="TEXT", help="Reason recorded in the audit log.")
 @click.option(
@@ -37,31 +44,49 @@ from tui.words.safe_text import safe_line
 @seconds_option("--timeout", help="Wait at most this long, such as 30 or 5m (implies --wait).")
 def command(
     invocation: Invocation,
-    execution: str,
+    execution: str | None,
+    selectors: Selectors,
+    yes: bool,
+    dry_run: bool,
     step: str | None,
     reason: str | None,
     force: bool,
     wait: bool,
     timeout: float | None,
 ) -> None:
-    """Cancel EXEC: running steps are stopped (SIGTERM, then SIGKILL for the whole process tree).
+    """Cancel EXEC, or all that the selecting options find: running steps are stopped.
+
+    They get SIGTERM, then SIGKILL for the whole process tree.
 
     The remaining steps are skipped. With --force there is no time between the signals, also for a
     cancel that is under way, and the handlers of an execution are skipped as well. Without --wait
     the command returns once the runner has accepted the request. With --wait the exit code is 0
     when the execution has ended cancelled, 6 when it has not ended in time.
+    Before many are cancelled they are shown, and you are asked; off a terminal --yes is needed.
+    The exit code is then that of the first one that could not be cancelled.
     """
+    arguments: dict[str, Any] = {} if reason is None else {"message": reason}
+    if force:
+        arguments["force"] = True
+    many = _many(invocation, arguments, force=force)
+    alone = {"--step": step, "--wait": wait, "--timeout": timeout is not None}
+    if one_or_many(execution, selectors, alone):
+        act_on_many(invocation, selectors, many, yes=yes, dry_run=dry_run)
+        return
     with open_records(invocation) as reader:
-        found = find_execution(invocation, reader, execution)
+        found = find_execution(invocation, reader, execution or "")
+        if dry_run and step is None:
+            show_alone(invocation, reader, many, found)
+            return
         if found.state is ExecutionState.CANCELLED and step is None:
             _done(invocation, found, "already cancelled")
             return
         kill_text = KILL_TEXT if step is None else KILL_STEP_TEXT
         scope = kill_text if force else _scope(reader, found, step)
         kind = RequestKind.CANCEL if step is None else RequestKind.CANCEL_STEP
-        arguments: dict[str, Any] = {} if reason is None else {"message": reason}
-        if force:
-            arguments["force"] = True
+        if dry_run:
+            invocation.console.out(scope or "nothing is left to cancel")
+            return
         asked = send_request(invocation, reader, found, kind, task_id=step, arguments=arguments)
         waits = (wait or timeout is not None) and asked.owned and step is None
         if not waits or not invocation.json:
@@ -70,6 +95,27 @@ def command(
                 invocation.console.say(f"  {scope}")
         if waits:
             _done(invocation, _wait(invocation, reader, found, timeout), "cancelled")
+
+
+def _many(invocation: Invocation, arguments: Mapping[str, Any], *, force: bool) -> Action:
+    """Return the cancel of one of many executions."""
+
+    def plan(_reader: Reader, found: Execution) -> str:
+        if is_terminal(found.state):
+            raise ConflictError(f"it has ended: {found.state}")
+        return under_way(found)
+
+    def act(reader: Reader, found: Execution) -> tuple[str, Mapping[str, Any]]:
+        asked = send_request(invocation, reader, found, RequestKind.CANCEL, arguments=arguments)
+        return outcome_words(asked), {}
+
+    return Action(
+        verb="kill" if force else "cancel",
+        states=_LIVE,
+        plan=plan,
+        act=act,
+        note=KILL_TEXT if force else "Running steps are stopped, and those to come are skipped.",
+    )
 
 
 def _scope(reader: Reader, found: Execution, step: str | None) -> str:

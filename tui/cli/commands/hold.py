@@ -1,19 +1,24 @@
 """`mission hold`."""
 
 from core.ports.control import RequestKind
+from tui.cli.acting.many_options import one_or_many_options
+from tui.cli.acting.queued import steer_queued
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution
-from tui.cli.runner_request import print_request, require_queued, send_request
+from tui.cli.selecting.select_options import Selectors
 
 
 @declare("hold")
-@execution_argument
-def command(invocation: Invocation, execution: str) -> None:
-    """Hold EXEC back in its concurrency group: it keeps its place, and others go before it."""
-    with open_records(invocation) as reader:
-        found = find_execution(invocation, reader, execution)
-        require_queued(found)
-        asked = send_request(invocation, reader, found, RequestKind.HOLD)
-    print_request(invocation, asked)
+@one_or_many_options()
+def command(
+    invocation: Invocation,
+    execution: str | None,
+    selectors: Selectors,
+    yes: bool,
+    dry_run: bool,
+) -> None:
+    """Hold EXEC, or all that the selecting options find, back in its concurrency group.
+
+    It keeps its place, and others go before it.
+    """
+    steer_queued(invocation, RequestKind.HOLD, execution, selectors, yes=yes, dry_run=dry_run)

@@ -10,7 +10,6 @@ from core.domain.states import ExecutionState
 from core.errors import NotFoundError, UsageError
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
-from core.value.suggestion import did_you_mean
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_execution, complete_mission
 from tui.cli.completion.selector_completions import complete_fields, complete_sort
@@ -19,6 +18,7 @@ from tui.cli.records import open_records
 from tui.cli.reference import find_execution, label_of, parent_labels
 from tui.cli.selecting.list_fields import chosen_fields, chosen_order, field_table, listed_json
 from tui.cli.selecting.list_watch import redraw, rows_within, write_changes
+from tui.cli.selecting.mission_name import require_mission
 from tui.cli.selecting.select_options import Selectors, select_options
 from tui.output.execution_table import execution_table
 
@@ -99,7 +99,7 @@ def command(
         with open_records(invocation) as reader:
             found = None if parent is None else find_execution(invocation, reader, parent)
             if asked.mission_name is not None:
-                _require_mission(reader, asked.mission_name)
+                require_mission(reader, asked.mission_name)
             _List(
                 invocation,
                 reader,
@@ -206,14 +206,6 @@ class _List:
 
     def _children(self, shown: Sequence[Execution]) -> Mapping[str, Mapping[ExecutionState, int]]:
         return self._reader.child_counts([one.execution_id for one in shown])
-
-
-def _require_mission(reader: Reader, name: str) -> None:
-    """Raise `NotFoundError` for a mission that has never run, not even as a sub-mission."""
-    names = reader.mission_names()
-    if name not in names:
-        hint = did_you_mean(name, names) or "`mission ls` lists all runs"
-        raise NotFoundError(f"no mission named {name!r} has run", hint=hint)
 
 
 def _nothing(reader: Reader, query: ExecutionQuery) -> str:

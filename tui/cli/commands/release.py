@@ -1,19 +1,21 @@
 """`mission release`."""
 
 from core.ports.control import RequestKind
+from tui.cli.acting.many_options import one_or_many_options
+from tui.cli.acting.queued import steer_queued
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution
-from tui.cli.runner_request import print_request, require_queued, send_request
+from tui.cli.selecting.select_options import Selectors
 
 
 @declare("release")
-@execution_argument
-def command(invocation: Invocation, execution: str) -> None:
-    """Let EXEC go on in its concurrency group after `mission hold`."""
-    with open_records(invocation) as reader:
-        found = find_execution(invocation, reader, execution)
-        require_queued(found)
-        asked = send_request(invocation, reader, found, RequestKind.RELEASE)
-    print_request(invocation, asked)
+@one_or_many_options()
+def command(
+    invocation: Invocation,
+    execution: str | None,
+    selectors: Selectors,
+    yes: bool,
+    dry_run: bool,
+) -> None:
+    """Let EXEC, or all that the selecting options find, go on after `mission hold`."""
+    steer_queued(invocation, RequestKind.RELEASE, execution, selectors, yes=yes, dry_run=dry_run)

@@ -14,14 +14,18 @@ from core.errors import UsageError
 from core.launch.selection import Selection
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
+from tui.cli.acting.many import act_on_many, one_or_many
+from tui.cli.acting.many_options import one_or_many_options
+from tui.cli.acting.retry_of_many import retry_of_many
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
 from tui.cli.following.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import break_option, start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution
+from tui.cli.reference import find_execution
 from tui.cli.runner_request import print_request, request_json, send_request
+from tui.cli.selecting.select_options import Selectors
 from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:  # only a retry that changes something loads it
@@ -31,7 +35,7 @@ _MAX_NAMES = 20
 
 
 @declare("retry")
-@execution_argument
+@one_or_many_options(dry_run="Show what would run again and what is reused.")
 @click.option(
     "--step",
     "steps",
@@ -74,13 +78,15 @@ _MAX_NAMES = 20
     help="Do not run this step: record it as a success set by hand, without outputs. Needs"
     " --reason; may be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would run again and what is reused.")
 @break_option
 @earlier_executor_option()
 @watch_option
 def command(
     invocation: Invocation,
-    execution: str,
+    execution: str | None,
+    selectors: Selectors,
+    yes: bool,
+    dry_run: bool,
     steps: tuple[str, ...],
     failed: bool,
     downstream: bool,
@@ -90,10 +96,9 @@ def command(
     edit: bool,
     set_success: tuple[str, ...],
     breakpoints: tuple[str, ...],
-    dry_run: bool,
     watch: bool,
 ) -> None:
-    """Run the failed steps of EXEC again, in a new execution linked to it.
+    """Run the failed steps of EXEC again, in a new execution linked to it; or of many.
 
     Steps that succeeded are not run again: their outputs are reused. This includes the items of a
     fan-out, which are matched by value, and the steps of a sub-mission, which is retried in a
@@ -102,6 +107,10 @@ def command(
     recorded as an amendment in the audit log; EXEC itself stays as it is. While EXEC is still
     running, the steps are retried within it. Without --watch the command
     prints the new id and returns as soon as a runner has started.
+
+    Of many, those that have failed or were cancelled are retried, unless they have been retried or
+    run again already. Before that they are shown, and you are asked; off a terminal --yes is
+    needed. The exit code is then that of the first one that could not be retried.
     """
     from core.operations.relaunch import RetryWithin, plan_retry
 
@@ -109,8 +118,21 @@ def command(
         raise UsageError("--failed and --step cannot be combined")
     if set_success and not (reason or "").strip():
         raise UsageError("--set-success needs --reason: why the step counts as a success")
+    alone = {
+        "--step": steps,
+        "--set": settings,
+        "--param": params,
+        "--edit": edit,
+        "--set-success": set_success,
+        "--break": breakpoints,
+        "--watch": watch,
+    }
+    if one_or_many(execution, selectors, alone):
+        many = retry_of_many(invocation, downstream=downstream, reason=reason or "")
+        act_on_many(invocation, selectors, many, yes=yes, dry_run=dry_run)
+        return
     with open_records(invocation) as reader:
-        found = find_execution(invocation, reader, execution)
+        found = find_execution(invocation, reader, execution or "")
         planned = plan_retry(
             reader,
             found,

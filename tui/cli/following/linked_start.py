@@ -44,7 +44,16 @@ def start_linked(
     watch: bool,
     breakpoints: Sequence[str] = (),
 ) -> None:
-    """Start an execution that is linked to an earlier one, in a detached runner."""
+    """Start an execution that is linked to an earlier one, and say so or watch it."""
+    execution = start_detached(invocation, order)
+    if not (invocation.json or watch):
+        invocation.console.out(execution.execution_id)
+    names = {"execution_id": execution.execution_id, "reference": reference_of(execution)}
+    after_start(invocation, execution, {**names, **facts}, watch=watch)
+
+
+def start_detached(invocation: Invocation, order: Order) -> Execution:
+    """Start an execution in a detached runner; raises as `launch_detached` does."""
     import asyncio
 
     from core.operations.launch import launch_detached
@@ -59,11 +68,17 @@ def start_linked(
         order = replace(order, breakpoints=breakpoints_of(order, breakpoints))
     ask_secret_inputs(invocation, order.mission, ordered_secrets(order))
     invocation.console.best_effort()
-    execution = asyncio.run(launch_detached(invocation.site, order))
-    if not (invocation.json or watch):
+    return asyncio.run(launch_detached(invocation.site, order))
+
+
+def start_one_of_many(invocation: Invocation, order: Order) -> tuple[str, Mapping[str, Any]]:
+    """Start an execution in a detached runner; write its id, and return it in words and as JSON."""
+    execution = start_detached(invocation, order)
+    if not invocation.json:
         invocation.console.out(execution.execution_id)
-    names = {"execution_id": execution.execution_id, "reference": reference_of(execution)}
-    after_start(invocation, execution, {**names, **facts}, watch=watch)
+    name = reference_of(execution)
+    new = {"execution_id": execution.execution_id, "reference": name}
+    return f"{name} runs in the background", {"started": new}
 
 
 def after_start(

@@ -22,10 +22,12 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType(
             ("mission retry @last-failed --watch", "what failed last, and watch it"),
             ("mission retry deploy#7 --set load.timeout_seconds=60", "with another limit"),
             ("mission retry deploy#7 --step upload --downstream --dry-run", "show what would run"),
+            ("mission retry --name nightly --since 1d --yes", "all that failed since yesterday"),
         ),
         "rerun": (
             ("mission rerun deploy#7", "the same mission with the same parameters"),
             ("mission rerun nightly --reason 'new data' --watch", "its newest run, and watch it"),
+            ("mission rerun -l batch=7 --dry-run", "show which would run of many"),
         ),
         "ls": (
             ("mission ls --state failed --since 1d", "what failed since yesterday"),
@@ -78,6 +80,8 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType(
         "cancel": (
             ("mission cancel deploy#7 --reason 'wrong target' --wait", "and wait for its end"),
             ("mission cancel deploy#7 --step upload", "one step of it"),
+            ("mission cancel -l team=data --dry-run", "show what would be cancelled of many"),
+            ("mission cancel --where 'who:ada since:1h' --yes", "many, without a question"),
         ),
         "pause": (
             ("mission pause nightly", "what runs goes on, nothing more starts"),
@@ -93,11 +97,11 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType(
         ),
         "hold": (
             ("mission hold deploy#8", "let others of its group go first"),
-            ("mission hold deploy", "the newest run of the mission"),
+            ("mission hold -l team=data --yes", "all that wait and have the label"),
         ),
         "release": (
             ("mission release deploy#8", "let it go on in its group"),
-            ("mission release deploy", "the newest run of the mission"),
+            ("mission release -l team=data --yes", "all that wait and have the label"),
         ),
         "approve": (
             ("mission approve deploy#7", "the only step that waits"),

@@ -1,0 +1,164 @@
+"""Acting on many executions: what is shown before, what is asked, what is done, and what is not."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from core.domain.records import Execution
+from core.domain.states import ExecutionState
+from core.errors import CancelledError, ConflictError
+from core.ports.reader import Reader
+from tests.support.cli import Inside, mission, on_a_terminal
+from tui.cli.acting.many import Action, act_on_many
+from tui.cli.invocation import Invocation
+from tui.cli.selecting.select_options import Selectors
+
+BAD = """version: "1.0"
+name: bad
+steps:
+  - {id: a, step_type: noop}
+  - {id: b, step_type: fail, parameters: {message: no}, depends_on: [a]}
+"""
+SLOW = 'version: "1.0"\nname: slow\nsteps: [{id: a, run: "sleep 300"}]\n'
+GOOD = 'version: "1.0"\nname: good\nsteps: [{id: a, step_type: noop}]\n'
+
+
+@pytest.fixture
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
+    """Two failed runs and one that succeeded, all of one batch."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("bad", BAD), ("slow", SLOW), ("good", GOOD)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    run = Inside(tmp_path / "home", monkeypatch, capfd)
+    for name in ("bad", "bad", "good"):
+        run("run", f"{name}.yaml", "-q", "-l", "batch=7")
+    return run
+
+
+def test_what_would_be_done_is_shown_and_nothing_is_done_without_consent(inside: Inside) -> None:
+    before = inside("ls", "--ids").out
+    shown = inside("retry", "-l", "batch=7", "--dry-run")
+    assert shown.code == 0
+    assert shown.out.splitlines() == [
+        "retry: 2 executions",
+        "  bad#1  failed  1 step again, 1 reused",
+        "  bad#2  failed  1 step again, 1 reused",
+        "left alone: 1 done",
+    ]
+    planned = inside("retry", "--name", "bad", "--since", "1h", "--dry-run", "--json").json
+    assert [(one["reference"], one["outcome"]) for one in planned] == [
+        ("bad#1", "planned"),
+        ("bad#2", "planned"),
+    ]
+    refused = inside("retry", "--where", "label:batch")
+    assert refused.code == 2
+    assert "2 executions fit: nothing was done without --yes" in refused.err
+    assert inside("retry", "-l", "batch=7", "--json").json["error"]["code"] == "USAGE"
+    assert "rerun: 3 executions" in inside("rerun", "-l", "batch=7", "--dry-run").out
+    assert inside("rerun", "good", "--dry-run").out.startswith("rerun good#1")
+    assert inside("ls", "--ids").out == before
+
+    for command in ("cancel", "hold", "release"):
+        none = inside(command, "-l", "batch=7", "--yes")
+        assert (none.code, none.out) == (0, "")
+        assert f"nothing to {command}" in none.err
+        assert "left alone: " in none.err
+        assert "2 failed" in none.err
+        assert inside(command, "-l", "batch=7", "--yes", "--json").json == []
+    assert inside("cancel", "good", "--dry-run").code == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("cancel",), "Missing argument 'EXEC'"),
+        (("retry", "bad", "-l", "batch"), "cannot be combined"),
+        (("cancel", "--where", " ", "--yes"), "select all executions"),
+        (("cancel", "-l", "batch", "--step", "a"), "--step goes with one EXEC"),
+        (("retry", "-l", "batch", "-p", "a=b"), "--param goes with one EXEC"),
+        (("rerun", "--where", "nmae:x"), "nmae: is not known here"),
+        (("cancel", "--name", "bda", "--yes"), "did you mean `bad`"),
+    ],
+)
+def test_what_selects_nothing_or_too_much_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("good", "bad"))
+    run = Inside(tmp_path / "home", monkeypatch, capfd)
+    run("run", "bad.yaml", "-q")
+    refused = run(*arguments)
+    assert refused.code == (4 if "--name" in arguments else 2)
+    assert told in refused.err
+
+
+def test_each_is_looked_at_again_when_its_turn_comes_and_failures_are_told_one_by_one(
+    inside: Inside, capfd: pytest.CaptureFixture[str]
+) -> None:
+    inside("run", "bad.yaml", "-q", "-l", "batch=7")
+    told = []
+
+    def act(_reader: Reader, one: Execution) -> tuple[str, Mapping[str, Any]]:
+        if one.run_number == 1:
+            told.append(inside("retry", "bad#2", "--watch").err)
+            return "was done", {}
+        raise CancelledError("nobody may", hint="ask ada")
+
+    def plan(_reader: Reader, one: Execution) -> str:
+        if one.mission_name == "good":
+            raise ConflictError("it is good")
+        return "something"
+
+    action = Action(
+        verb="mend", states=frozenset(ExecutionState), is_unattended=True, plan=plan, act=act
+    )
+    invocation = Invocation.from_process()
+    invocation.json = True
+    capfd.readouterr()
+    with pytest.raises(click.exceptions.Exit) as end:
+        act_on_many(invocation, Selectors(labels=("batch=7",)), action, yes=True, dry_run=False)
+    invocation.console.finish()
+    found = json.loads(capfd.readouterr().out)
+    assert [(one["reference"], one["outcome"], one["message"]) for one in found] == [
+        ("good#1", "refused", "it is good"),
+        ("bad#1", "done", "was done"),
+        ("bad#2", "failed", "left alone: it does not fit any more, somebody else has acted on it"),
+        ("bad#3", "failed", "nobody may"),
+    ]
+    assert found[3]["error"] == {"code": "CANCELLED", "message": "nobody may", "hint": "ask ada"}
+    assert end.value.exit_code == ConflictError.exit_code
+    assert told
+
+
+@pytest.mark.slow
+def test_many_are_cancelled_and_retried_once_on_a_terminal_after_a_question(
+    inside: Inside,
+) -> None:
+    home = inside.home
+    for _ in range(2):
+        assert mission(home, "run", "slow.yaml", "--detach", "-l", "team=ops").code == 0
+    said = on_a_terminal(home, "cancel", "-l", "team=ops", question=b"[y/N]", answer=b"n\n")
+    assert "nothing was done" in said.out
+    said = on_a_terminal(home, "cancel", "-l", "team=ops", question=b"[y/N]", answer=b"y\n")
+    assert "slow#1" in said.out
+    for number in (1, 2):
+        assert mission(home, "watch", f"slow#{number}").code == 5
+    done = mission(home, "retry", "-l", "batch=7", "--yes", "--json")
+    assert done.code == 0
+    assert [one["outcome"] for one in done.json] == ["done", "done"]
+    for one in done.json:
+        mission(home, "watch", one["started"]["execution_id"])
+    again = mission(home, "retry", "-l", "batch=7", "--dry-run").out
+    assert "bad#1" not in again
+    assert "2 failed that were retried or run again" in again
+    assert mission(home, "audit", "verify").code == 0
