@@ -45,6 +45,12 @@ def start_linked(
     breakpoints: Sequence[str] = (),
 ) -> None:
     """Start an execution that is linked to an earlier one, and say so or watch it."""
+    if breakpoints:
+        from msgspec.structs import replace
+
+        from core.launch.breakpoints import breakpoints_of
+
+        order = replace(order, breakpoints=breakpoints_of(order, breakpoints))
     execution = start_detached(invocation, order)
     if not (invocation.json or watch):
         invocation.console.out(execution.execution_id)
@@ -60,12 +66,6 @@ def start_detached(invocation: Invocation, order: Order) -> Execution:
     from core.operations.mission_secret_check import ordered_secrets
     from tui.cli.secret_input import ask_secret_inputs
 
-    if breakpoints:
-        from msgspec.structs import replace
-
-        from core.launch.breakpoints import breakpoints_of
-
-        order = replace(order, breakpoints=breakpoints_of(order, breakpoints))
     ask_secret_inputs(invocation, order.mission, ordered_secrets(order))
     invocation.console.best_effort()
     return asyncio.run(launch_detached(invocation.site, order))
