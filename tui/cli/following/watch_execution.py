@@ -84,7 +84,7 @@ def _follow(
                 told.take(found)
                 for event, lines in told.of(page):
                     _print(invocation, event, lines, printed, told)
-            for event in page if invocation.json else ():
+            for event in page if invocation.json and not silent else ():
                 item = titles.item(event.execution_id, json_shapes.task_of(event))
                 console.out_ndjson(json_shapes.event(event, item))
         if told is not None:
