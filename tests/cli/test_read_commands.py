@@ -199,9 +199,10 @@ def test_watch_of_what_has_ended_prints_every_change_and_its_outcome(look: Insid
     lines = ran.out.splitlines()
     assert lines[0].endswith("▶ running")
     assert any(
-        line.endswith("✗ failed     build  2 attempts failed  RETRIES_EXHAUSTED") for line in lines
+        line.endswith("✗ failed     build  exit 2: stop (2 attempts failed)  RETRIES_EXHAUSTED")
+        for line in lines
     )
-    assert any("↻ waiting    build" in line for line in lines)
+    assert any("↻ retrying   build" in line for line in lines)
 
 
 def test_a_follower_in_another_process_sees_what_is_written_and_ends_with_it(

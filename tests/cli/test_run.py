@@ -280,9 +280,9 @@ steps:
     running = start(home, "run", a_file(tmp_path, text))
     assert running.stdout is not None
     said = b""
-    while b"waiting" not in said:  # at once: the backoff does not wait for a busy machine
+    while b"retrying" not in said:  # at once: the backoff does not wait for a busy machine
         said = running.stdout.readline()
-        assert said, "it ended without waiting"
+        assert said, "it ended without trying again"
     running.kill()
     running.communicate(timeout=30)
     execution_id = mission(home, "show", "@last", "--json").json["execution_id"]

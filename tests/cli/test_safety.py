@@ -190,13 +190,14 @@ def test_nothing_gets_past_a_violation(world: World) -> None:
 
 KILLED_AT_THE_HALT = """
 import os, signal, sys
-from core.engine.loop import Engine
-act = Engine._act
-def killed(self, group):
-    if any(task.reason_code == "SECURITY_VIOLATION" for task in self._snapshot.tasks.values()):
+from core.engine.cycle.attempt_flow import AttemptFlow
+committed = AttemptFlow.committed
+def killed(self):
+    tasks = self._recorder.snapshot.tasks.values()
+    if any(task.reason_code == "SECURITY_VIOLATION" for task in tasks):
         os.kill(os.getpid(), signal.SIGKILL)
-    act(self, group)
-Engine._act = killed
+    committed(self)
+AttemptFlow.committed = killed
 from tui.cli.main import entry
 sys.exit(entry())
 """

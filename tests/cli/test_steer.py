@@ -216,10 +216,6 @@ def test_a_forced_cancel_kills_what_does_not_obey(tmp_path: Path, is_under_way: 
     assert states == {"child": "CANCELLED", "own": "CANCELLED", "tidy": "SKIPPED"}
 
 
-def test_force_is_for_a_whole_execution(inside: Inside) -> None:
-    assert inside("cancel", "@last", "--step", "nap", "--force").code == 2
-
-
 def test_one_step_can_be_cancelled(inside: Inside) -> None:
     execution_id = detached(inside, "slow")
     wait_for(inside, execution_id, is_running("nap"))

@@ -40,6 +40,7 @@ FIELDS = (
     "cancel_requested_at",
     "cancel_requested_by",
     "breaker",
+    "breakpoints",
     "params",
     "mission_digest",
     "source_path",
