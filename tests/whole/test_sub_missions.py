@@ -169,7 +169,8 @@ def test_a_retry_policy_retries_the_sub_mission_too(inside: Inside, tmp_path: Pa
 
 def test_a_sub_mission_with_other_parameters_is_made_afresh(inside: Inside, tmp_path: Path) -> None:
     head = HEAD.replace("steps:", "params: {{n: {{default: none}}}}\nsteps:")
-    a_file(tmp_path, "child", script("pay", ":"), script("boom", "exit 1"), head=head)
+    boom = script("boom", "exit 1", ", depends_on: [pay]")
+    a_file(tmp_path, "child", script("pay", ":"), boom, head=head)
     file = a_file(
         tmp_path,
         "parent",
