@@ -191,7 +191,29 @@ def nothing_leaked(home: Path, look: Inside) -> None:
     assert look("audit", "verify").code == 0
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+ALWAYS = frozenset(
+    {
+        "items of a fan-out",
+        "retries",
+        "a condition that fails",
+        "an exception",
+        "a timeout",
+        "a process that is left",
+        "more than is kept",
+        "byte by byte on two streams",
+        "keys of data",
+        "what shells and tools print",
+        "files of file steps",
+        "handlers of a failure",
+    }
+)
+"""The scenarios of the ordinary suite: one for each way that output takes."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in SCENARIOS],
+)
 def test_a_secret_leaks_nowhere(name: str, home: Path, look: Inside) -> None:
     code, steps, fields = SCENARIOS[name]
     done = mission(home, "run", "--output", "live", write(home, steps, **fields))

@@ -42,30 +42,22 @@ def test_no_folder_holds_more_files_than_one_can_survey() -> None:
     assert {folder: size for folder, size in sizes.items() if size > FOLDER_FILES} == {}
 
 
-def test_the_screen_hardly_casts() -> None:
+def test_what_is_done_in_one_place_is_done_there_alone() -> None:
+    """In one test, because every call in the sources is read once for it."""
     assert len([name for name, _ in callers("cast") if name.startswith("tui")]) <= CASTS
 
-
-def test_batches_are_made_and_submitted_in_one_function_alone() -> None:
     commit = ("core.recording.recorder", "commit")
     assert callers("Batch") == [commit]
     assert callers("journal.submit") == [commit]
 
-
-def test_data_is_converted_to_structs_through_descriptions_made_at_import_alone() -> None:
-    assert callers("msgspec.convert") == [("core.value.conversion", "converter")]
+    converter = ("core.value.conversion", "converter")  # other decoders are made at import
+    assert callers("msgspec.convert") == [converter]
     decoders = [*callers("json.Decoder"), *callers("msgpack.Decoder")]
-    assert [found for found in decoders if found[1]] == [("core.value.conversion", "converter")]
+    assert [found for found in decoders if found[1]] == [converter]
     assert callers("msgspec.json.decode") == callers("msgpack.decode") == []
 
-
-def test_the_executor_is_chosen_in_one_place() -> None:
     assert callers("LocalExecutor") == [("core.executors.platform_executor", "platform_executor")]
 
-
-def test_output_becomes_log_chunks_in_the_capture_alone_and_reaches_the_journal_in_one_place() -> (
-    None
-):
     assert {name for name, _ in callers("LogChunk")} == {
         "core.output.chunker",
         "storage.read.log_reader",  # which reads chunks back

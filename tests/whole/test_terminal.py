@@ -17,7 +17,7 @@ from tests.support.terminal import Terminal
 
 SAMPLES = Path(__file__).parents[2] / "sample_missions"
 ENTER, ESCAPE, CTRL_R = "\r", "\x1b", "\x12"
-SIZES = [(80, 24), (200, 50)]
+SIZES = [(80, 24), pytest.param(200, 50, marks=pytest.mark.slow)]
 RUNAWAY = """
 version: "1.0"
 name: runaway
