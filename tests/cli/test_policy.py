@@ -183,6 +183,8 @@ def test_a_forbidden_retry_starts_nothing(world: PolicyWorld) -> None:
     file = world.file({"id": "bad", "step_type": "fail", "parameters": {"message": "no"}})
     assert world("run", file).code == 1
     world.forbid("retry", 'context.steps.contains("bad")')
+    shown = world("retry", "@last", "--dry-run")
+    assert (shown.code, "refused" in shown.out + shown.err) == (0, True)
     ran = world("retry", "@last", "--reason", "again")
     assert ran.code == 5
     assert "retry of `a mission` is denied" in ran.err

@@ -812,6 +812,9 @@ class FakeBackend:
         assert isinstance(planned, RetryLinked)
         return planned
 
+    def retry_verdicts(self, planned: RetryLinked) -> Sequence[PlannedVerdict]:
+        return self.planned(planned.order.params)
+
     def start_retry(self, planned: RetryLinked, reason: str) -> str:
         self._refuse()
         self.calls.append(("start_retry", (planned, reason)))

@@ -238,6 +238,11 @@ class SiteBackend:
             raise ConflictError("the run is live: its steps are retried within it")
         return planned
 
+    def retry_verdicts(self, planned: RetryLinked) -> Sequence[PlannedVerdict]:
+        """Return what safety and policies say of the steps that a planned retry would run."""
+        order = planned.order
+        return planned_verdicts(self._site, order, known_values(order.mission, order.params))
+
     def start_retry(self, planned: RetryLinked, reason: str) -> str:
         """Start a planned retry; return the id of its execution once that is durable."""
         amendment = planned.amendment

@@ -37,7 +37,7 @@ def secret_line(secret: SecretState) -> Line:
     ]
 
 
-_DECISIONS = {
+DECISIONS = {
     PlanDecision.DENY: ("refused", "bad"),
     PlanDecision.WARN: ("warning", "warn"),
     PlanDecision.UNKNOWN: ("may be refused", "warn"),
@@ -47,7 +47,7 @@ _DECISIONS = {
 
 def verdict_line(verdict: PlannedVerdict) -> Line:
     """Return what safety or a policy says of a step, or of the launch."""
-    word, style = _DECISIONS[verdict.decision]
+    word, style = DECISIONS[verdict.decision]
     return [
         ("launch " if verdict.task_id is None else "    ", "text"),
         (f"{word}  ", style),

@@ -198,6 +198,12 @@ class Backend(Protocol):
         `MissionInvalidError` for a wish that cannot be fulfilled.
         """
 
+    def retry_verdicts(self, planned: "RetryLinked") -> Sequence[PlannedVerdict]:
+        """Return what safety and policies say of what a planned retry would run. Blocking.
+
+        Raises what the launch would raise for rules that cannot be used.
+        """
+
     def start_retry(self, planned: "RetryLinked", reason: str) -> str:
         """Start a planned retry; return the id of its execution once that is durable. Blocking."""
 

@@ -151,13 +151,14 @@ class RetryDesk(DeckScreen):
             planned = await asyncio.to_thread(
                 self.deck.backend.plan_retry, self._execution.execution_id, **arguments
             )
+            verdicts = await asyncio.to_thread(self.deck.backend.retry_verdicts, planned)
         except BugError:
             raise
         except MissionDeckError as error:
             self._plan.set_lines(error_plan_lines(error), keep_place=True)
             return
         self._planned = planned
-        self._plan.set_lines(retry_plan_lines(planned), keep_place=True)
+        self._plan.set_lines(retry_plan_lines(planned, verdicts), keep_place=True)
 
     def _arguments(self) -> dict[str, Any]:
         """Return what the form asks for; `UsageError` for what cannot be read."""

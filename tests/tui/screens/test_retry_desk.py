@@ -1,17 +1,20 @@
 """The retry desk: what runs again and what differs is shown before anything starts."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from core.domain.mission import MissionStep, Param, ParamType
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
+from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerdict
 from core.operations.relaunch import RetryLinked
 from tests.support.tui import (
     FakeBackend,
     FakeWorld,
     mission_of,
     running,
+    screen_text,
     type_in,
     wait_for_text,
     wait_until,
@@ -64,6 +67,23 @@ def failed_world() -> tuple[FakeWorld, FakeBackend, str]:
     return world, FakeBackend(world, mission), run
 
 
+def verdicts_of(params: Mapping[str, Any]) -> list[PlannedVerdict]:
+    if params["target"] == "staging":
+        return []
+    return [
+        PlannedVerdict(
+            task_id=None, decision=PlanDecision.WARN, rule="freeze", message="launch: freeze"
+        ),
+        PlannedVerdict(
+            task_id="load",
+            decision=PlanDecision.DENY,
+            rule="hosts",
+            message="hosts: not in production",
+        ),
+        PlannedVerdict(task_id="report", decision=PlanDecision.ALLOW),
+    ]
+
+
 async def test_a_retry_is_planned_changed_and_started_with_its_reason() -> None:
     _world, backend, run = failed_world()
     async with running(backend, start=run, size=(120, 40)) as pilot:
@@ -78,7 +98,9 @@ async def test_a_retry_is_planned_changed_and_started_with_its_reason() -> None:
             "nothing: the same mission and parameters",
             "timeout of load",
         )
+        assert "policies" not in screen_text(pilot.app)
         desk: Any = pilot.app.screen
+        backend.planned = verdicts_of
         desk._timeout.value = "60"
         desk._env.value = "MODE=slow"
         desk._params[0].widget.value = "production"
@@ -87,6 +109,8 @@ async def test_a_retry_is_planned_changed_and_started_with_its_reason() -> None:
             "step `load`, definition `timeout_seconds`: 20 → 60",
             "definition `env.MODE`: fast → slow",
             "parameter `target`: staging → production",
+            "refused  load  hosts: not in production",
+            "warning  the launch  launch: freeze",
         )
         desk._keys.value = "timeout_seconds"
         await wait_for_text(pilot, "is not STEP.KEY=VALUE")

@@ -28,7 +28,8 @@ from tui.cli.runner_request import print_request, request_json, send_request
 from tui.cli.selecting.select_options import Selectors
 from tui.words.safe_text import safe_line
 
-if TYPE_CHECKING:  # only a retry that changes something loads it
+if TYPE_CHECKING:  # a live execution, or a retry that changes nothing, loads neither
+    from core.launch.order import Order
     from core.operations.amending.amendment import Wish
 
 _MAX_NAMES = 20
@@ -173,6 +174,8 @@ def command(
         _preview(invocation, chosen, order.set_by_hand)
         for line in () if amendment is None else amendment.lines:
             invocation.console.say(f"amended: {safe_line(line)}")
+        for line in _verdict_lines(invocation, order):
+            invocation.console.say(line)
     if dry_run:
         return
     if reason is None:
@@ -180,6 +183,17 @@ def command(
 
         order = replace(order, reason=_ask_reason(invocation))
     start_linked(invocation, order, facts, watch=watch, breakpoints=breakpoints)
+
+
+def _verdict_lines(invocation: Invocation, order: "Order") -> list[str]:
+    """Return what safety and policies say of the steps that run again, where they say anything."""
+    from core.operations.admission.planned_verdicts import known_values, planned_verdicts
+    from tui.output.verdict_list import verdict_lines
+
+    values = known_values(order.mission, order.params)
+    return verdict_lines(
+        planned_verdicts(invocation.site, order, values), invocation.console.palette
+    )
 
 
 def _retry_live(

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from core.domain.state_word import counted
 from core.errors import MissionDeckError, MissionInvalidError
+from core.operations.admission.planned_verdicts import PlannedVerdict
+from tui.lines.mission_plan import DECISIONS
 from tui.lines.step_details import heading
 from tui.look.styled_text import Line
 from tui.words.safe_text import clean_line
@@ -16,8 +18,11 @@ MAX_NAMES = 30
 MAX_DIAGNOSTICS = 8
 
 
-def retry_plan_lines(planned: "RetryLinked") -> list[Line]:
-    """Return the preview of a retry in a linked execution."""
+def retry_plan_lines(planned: "RetryLinked", verdicts: Sequence[PlannedVerdict] = ()) -> list[Line]:
+    """Return the preview of a retry in a linked execution.
+
+    `verdicts` are on the launch and on the steps that run again.
+    """
     chosen, amendment = planned.chosen, planned.amendment
     items = chosen.items.values()
     groups: Sequence[tuple[str, str, Sequence[str], str]] = (
@@ -34,6 +39,10 @@ def retry_plan_lines(planned: "RetryLinked") -> list[Line]:
         lines.append([("  nothing: the same mission and parameters", "muted")])
     else:
         lines += [[("  ", ""), (clean_line(text), "text")] for text in amendment.lines]
+    told = [one for one in verdicts if one.rule is not None]
+    if told:
+        lines.append(heading("Safety and policies"))
+        lines += [_verdict_line(one) for one in told]
     for title, kind, names, style in groups:
         if names:
             lines.append(heading(f"{title}: {counted(len(names), kind)}"))
@@ -44,6 +53,13 @@ def retry_plan_lines(planned: "RetryLinked") -> list[Line]:
     if not chosen.run:
         lines.append([("no step runs: only handlers, if there are any", "muted")])
     return lines
+
+
+def _verdict_line(verdict: PlannedVerdict) -> Line:
+    word, style = DECISIONS[verdict.decision]
+    what = "the launch" if verdict.task_id is None else clean_line(verdict.task_id)
+    told = clean_line(verdict.message or "")
+    return [(f"  {word}  ", style), (f"{what}  ", "text"), (told, "muted")]
 
 
 def error_plan_lines(error: MissionDeckError) -> list[Line]:

@@ -146,6 +146,13 @@ class ReadOnlyBackend:
         """Refuse."""
         _refuse()
 
+    def retry_verdicts(
+        self,
+        planned: "RetryLinked",  # noqa: ARG002 - refused
+    ) -> Sequence[PlannedVerdict]:
+        """Refuse."""
+        _refuse()
+
     def start_retry(self, planned: "RetryLinked", reason: str) -> str:  # noqa: ARG002 - refused
         """Refuse."""
         _refuse()
