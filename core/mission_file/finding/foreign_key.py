@@ -104,6 +104,7 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "timeout_minutes": "write `timeout_seconds: 5m`; a duration may have a unit",
     "execution_timeout": "write `timeout_seconds: 5m`; a duration may have a unit",
     "timeout_sec": "write `timeout_seconds`",
+    "sla": "write `timeout_seconds: 5m`; it fails the step, where an SLA only reports it",
     "task_id": "it is called `id` here",
     "dag_id": "it is the `name` of the mission",
     "status": "write `inputs` and `outputs`: a step is skipped while they have not changed",

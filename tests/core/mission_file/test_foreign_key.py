@@ -37,6 +37,7 @@ def hint_of(text: str, code: Code = Code.UNKNOWN_KEY) -> str:
         ("continueOnError: true", "`continue_on_error`"),
         ("working-directory: x", "`working_dir`"),
         ("timeout-minutes: 5", "`timeout_seconds: 5m`"),
+        ("sla: 5m", "`timeout_seconds: 5m`"),
         ("retries: 3", "max_attempts"),
         ("strategy: {}", "`matrix: {NAME: [VALUES]}`"),
         ("repeatPolicy: {}", "`repeat: {every"),
