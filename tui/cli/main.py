@@ -9,11 +9,14 @@ from tui.cli.exit_code import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_UNAVAILAB
 OBJECTS_A_COLLECTION = 100_000
 """New objects after which the garbage collector runs, instead of 700: loading a command makes about
 as many that all stay, and looking through them again and again takes a tenth of its time."""
+AGAIN_SECONDS = 0.01
+"""After which the callback that swallowed a Ctrl-C is over."""
 
 
 def entry() -> None:
     """Run the command line of this process and exit with its code."""
     gc.set_threshold(OBJECTS_A_COLLECTION)
+    sys.unraisablehook = interrupt_again
     try:
         import signal
 
@@ -35,6 +38,24 @@ def entry() -> None:
             signal.signal(number, signal.SIG_IGN)
     gc.freeze()  # the interpreter collects at its end: nothing is gained by that any more
     sys.exit(code)
+
+
+def interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Deliver a Ctrl-C again that the interpreter has thrown away; report all else as usual.
+
+    `KeyboardInterrupt` is thrown away when it is raised in a finalizer or a callback of a weak
+    reference, and an import of a module runs one.
+    """
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    import signal
+    import threading
+
+    main = threading.main_thread().ident
+    timer = threading.Timer(AGAIN_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
+    timer.daemon = True
+    timer.start()
 
 
 def _print_version() -> int:
