@@ -79,7 +79,7 @@ def planned_verdicts(site: Site, order: Order, params: Mapping[str, Any]) -> lis
     policies = site.policies(folder_of(order.source_path, order.working_dir))
     gate = site.new_gate(policies)
     planned = PlannedRequests(order, params, site.environ)
-    left_out = order.unselected | order.reuse.keys()
+    left_out = order.unselected | order.reuse.keys() | order.set_by_hand
     steps = [step for step in order.mission.all_steps if step.id not in left_out]
     return [
         *_of_launch(policies, order),
