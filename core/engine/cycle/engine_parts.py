@@ -119,7 +119,12 @@ class EngineParts:
         self.admission: GroupAdmission | None = None
         if claims is not None and group is not None and mission.concurrency is not None:
             self.admission = GroupAdmission(
-                recorder, claims, group, mission.concurrency.policy, self.request_handler.refuse
+                recorder,
+                claims,
+                group,
+                mission.concurrency.policy,
+                self.request_handler.refuse,
+                self.request_handler.handle,
             )
         self.commit_delay = CommitDelay()
         self.armed = ArmedStarts(

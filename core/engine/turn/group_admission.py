@@ -1,7 +1,8 @@
 """The turn of an execution in its concurrency group: it starts no step before.
 
 While it waits it is PAUSED with QUEUED, so that its time to run does not begin. A cancel ends the
-wait; a hold keeps its place without letting it run, until it is released.
+wait; a hold keeps its place without letting it run, until it is released. Other requests are
+decided as for any execution, so that nobody waits for an answer until its turn.
 """
 
 import asyncio
@@ -28,7 +29,11 @@ _ABOUT_THE_WAIT = frozenset(
 
 
 class GroupAdmission:
-    """Waits for the turn of one execution. `claim` names its group; `refuse` refuses a request."""
+    """Waits for the turn of one execution.
+
+    `claim` names its group; `refuse` refuses a request, `handle` decides one that is not about the
+    wait.
+    """
 
     def __init__(
         self,
@@ -37,9 +42,11 @@ class GroupAdmission:
         claim: Claim,
         policy: GroupPolicy,
         refuse: Callable[[Request, str], None],
+        handle: Callable[[Request], None],
     ) -> None:
         self._recorder = recorder
         self._refuse = refuse
+        self._handle = handle
         self._claims = claims
         self._claim = claim
         self._policy = policy
@@ -53,7 +60,7 @@ class GroupAdmission:
     ) -> str | None:
         """Return when it is the turn of the execution, or somebody has asked for its cancel.
 
-        Return why it does not run where its policy refuses to wait. Requests about the wait are
+        Return why it does not run where its policy refuses to wait. All requests but a cancel are
         taken out of `inbox`; `wake` is set when there is something in it.
         """
         answer = await self._ask()
@@ -94,12 +101,14 @@ class GroupAdmission:
                 await self._claims.cancel(one.execution_id, why)
 
     def _take_requests(self, inbox: deque[Happening]) -> bool:
-        """Decide the requests about the wait; tell whether a cancel is among the others."""
+        """Decide all requests but a cancel of the execution; tell whether there is one."""
         others: list[Happening] = []
         while inbox:
             item = inbox.popleft()
-            if not isinstance(item, Request) or item.kind not in _ABOUT_THE_WAIT:
+            if not isinstance(item, Request) or item.kind is RequestKind.CANCEL:
                 others.append(item)
+            elif item.kind not in _ABOUT_THE_WAIT:
+                self._handle(item)
             elif item.kind is RequestKind.HOLD and not self._is_held:
                 self._hold(item, is_held=True)
             elif item.kind is RequestKind.RELEASE and self._is_held:

@@ -138,6 +138,31 @@ def test_a_hold_keeps_the_place_until_it_is_released_and_nothing_else_is_said_to
     ]
 
 
+def test_requests_that_are_not_about_the_wait_are_answered_during_it() -> None:
+    rig, claims = a_rig(in_group())
+    taken(claims)
+    seen: list[Any] = []
+
+    def look(rig: Rig) -> None:
+        task = rig.snapshot.tasks["a"]
+        seen.append((rig.snapshot.current.breakpoints, task.state, task.reason_code))
+
+    rig.run(
+        (1.0, lambda rig: rig.ask(RequestKind.SET_BREAKPOINT, "a")),
+        (2.0, look),
+        (3.0, lambda rig: rig.ask(RequestKind.CANCEL_STEP, "a")),
+        (4.0, look),
+        (5.0, lambda rig: rig.ask(RequestKind.APPROVE, "a")),
+        (6.0, lambda _: claims.give_back("other", OTHER)),
+    )
+
+    assert [one[0] for one in seen[:1]] == [("a",)]
+    assert seen[1][1:] == (TaskState.SKIPPED, Reason.USER_CANCELLED)
+    [refused] = [one for one in rig.seen if isinstance(one, Noted) and "why" in one.facts]
+    assert refused.facts["why"] == "the step does not wait for an approval"
+    assert rig.executor.jobs == []
+
+
 def test_an_execution_that_runs_cannot_be_held() -> None:
     rig, _ = a_rig(a_plan(a_command("a")), lambda _: Act(seconds=3.0))
 
