@@ -13,6 +13,7 @@ _FIELD = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
 _WORD = re.compile(r'(?:(?<=[:=])"[^"]*(?:"|$)|\S)+')
 """A word; a quote groups only where a value begins, and is a letter like any other elsewhere."""
 _QUOTED = re.compile(r'(^|=)"([^"]*)"?$')
+_OPERATORS = "=!<>&|"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -44,7 +45,7 @@ def parse_terms(
 
     `fields` maps the names allowed before a colon to fields; `measures` are the names that may be
     compared; the values of the fields `exact` keep their case. Only letters before a colon make a
-    field: `12:30` is a plain word.
+    field: `12:30` is a plain word. Operators of expressions, such as `==`, are no words.
     """
     terms: list[Term] = []
     problems: list[str] = []
@@ -54,7 +55,9 @@ def parse_terms(
         plain = given.lower()
         if (found := _COMPARED.fullmatch(plain)) is not None:
             field, sign, value = found.groups()
-            if field not in measures:
+            if field not in measures and field in fields:
+                problems.append(f"{field}{sign} is not known here; write {field}:")
+            elif field not in measures:
                 problems.append(_unknown(f"{field}{sign}", [f"{one}>" for one in measures]))
             elif _DURATION.fullmatch(value) is None:
                 problems.append(f"{field}{sign} needs a number, as in {_EXAMPLES[field]}")
@@ -70,6 +73,8 @@ def parse_terms(
                 terms.append(Term(value, fields[field], ":", wanted))
             else:
                 problems.append(f"{field}: needs a value")
+        elif word != "!" and not word.strip(_OPERATORS):
+            problems.append(f"{word} is no term; a field and its value are joined by a colon")
         else:
             terms.append(Term(plain, wanted=wanted))
     return terms, problems

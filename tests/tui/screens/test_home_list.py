@@ -191,6 +191,9 @@ async def test_a_run_of_a_part_is_called_so_and_is_no_last_outcome() -> None:
         ("is:green", "green is none of full, subset"),
         ("label:=data", "label: '' is not the name of a label, which begins with a letter"),
         ("state:done state:failed", "no run is in two states at once"),
+        ("state == 'failed'", "== is no term; a field and its value are joined by a colon"),
+        ("state != failed", "!= is no term"),
+        ("state=failed", "state= is not known here; write state:"),
     ],
 )
 def test_what_the_filter_of_executions_does_not_understand_is_said(text: str, problem: str) -> None:
