@@ -105,6 +105,9 @@ def test_a_build_of_which_one_file_has_changed_runs_one_compile_and_what_follows
     assert "nothing that is recorded has changed" not in build.why("compile[1]")
     assert ran["link"] == RUN
     assert "input obj/two.o changed" in build.why("link")
+    assert "`link` before it ran because of this: input obj/two.o changed" in build.why("say")
+    assert "before it ran because of this: input src/two.c changed" in build.why("say")
+    assert "nothing that is recorded has changed" not in build.why("say")
     assert build.inside("logs", "build", "say").out == "4 lines\n"
     events = build.inside("audit", "show", "build#2", "--json").json
     (compared,) = [

@@ -244,6 +244,7 @@ def last_success_json(found: "LastSuccess") -> dict[str, Any]:
         "usual_duration_ms": None if usual is None else round(usual * 1000, 3),
         "success_count": found.success_count,
         "changes": [change.to_json() for change in found.changes],
+        "upstream": list(found.upstream),
     }
 
 

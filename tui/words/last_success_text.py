@@ -43,8 +43,11 @@ def change_lines(earlier: LastSuccess, *, most: int = MAX_CHANGES) -> list[str]:
     another one is told where nothing in it that applies to the step is.
     """
     causes = earlier.causes
+    told = list(earlier.upstream[:most])
+    if len(earlier.upstream) > most:
+        told.append(f"and {counted(len(earlier.upstream) - most, 'more change')} before it")
     if not causes:
-        return [NO_CHANGE]
+        return told or [NO_CHANGE]
     if any(change.aspect is Aspect.DEFINITION for change in causes):
         causes = [change for change in causes if change.aspect is not Aspect.FILE]
     lines = [f"changed: {change_text(change)}" for change in causes[:most]]
@@ -52,7 +55,7 @@ def change_lines(earlier: LastSuccess, *, most: int = MAX_CHANGES) -> list[str]:
         lines.append(f"and {counted(len(causes) - most, 'more change')}")
     if _only_elsewhere(causes):
         lines.append("the definition of this step is the same in both files")
-    return lines
+    return lines + told
 
 
 def last_success_lines(earlier: LastSuccess | None, task: TaskRun, now: int) -> list[str]:

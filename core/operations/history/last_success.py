@@ -10,6 +10,7 @@ from core.domain.records import Execution, TaskRun
 from core.domain.states import TaskState
 from core.explain.change import CAUSES, Change
 from core.explain.execution_changes import StepFacts, environment_of, step_changes
+from core.operations.history.upstream_changes import upstream_changes
 from core.operations.recorded_mission import mission_of
 from core.ports.reader import Reader
 
@@ -29,6 +30,8 @@ class LastSuccess(Struct, frozen=True, kw_only=True):
     success_count: int
     """Of how many successes that is the median, `MAX_SUCCESSES` at most."""
     changes: tuple[Change, ...]
+    upstream: tuple[str, ...] = ()
+    """What has changed for steps before it, one phrase each."""
 
     @property
     def causes(self) -> list[Change]:
@@ -66,6 +69,7 @@ def last_success(
         usual_seconds=median(took) if took else None,
         success_count=len(took),
         changes=tuple(step_changes(before, after)),
+        upstream=upstream_changes(reader, execution, task, mission),
     )
 
 

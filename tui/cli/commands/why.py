@@ -32,7 +32,7 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
 
     Of a step it also says when it last succeeded in an earlier run of the mission, how long it
     usually takes, and what has changed since: the mission file, the step's definition, parameters,
-    names in its environment, and its inputs.
+    names in its environment, its inputs, and the files of steps before it that declare them.
     """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)

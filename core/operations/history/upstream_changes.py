@@ -1,0 +1,54 @@
+"""Reads which steps before another one ran because their files or values had changed.
+
+A step that uses what others made has changed inputs then, though nothing of its own has changed.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from core.domain.item_label import quoted_title
+from core.domain.mission import Mission, MissionStep
+from core.domain.records import Execution, TaskRun
+from core.domain.states import TaskState
+from core.operations.history.outdated_text import changes_before_start
+from core.ports.reader import Reader
+
+MAX_STEPS = 20
+"""Steps and items whose events are read."""
+_RAN = frozenset({TaskState.SUCCESS, TaskState.FAILED, TaskState.CANCELLED, TaskState.RUNNING})
+
+
+def upstream_changes(
+    reader: Reader, execution: Execution, task: TaskRun, mission: Mission | None
+) -> tuple[str, ...]:
+    """Return one phrase for each change that made a step before that of `task` run."""
+    before = _files_before(task.parent_task_id or task.task_id, mission)
+    if not before:
+        return ()
+    _, tasks = reader.task_states(execution.execution_id)
+    ran = (
+        one for one in tasks if (one.parent_task_id or one.task_id) in before and one.state in _RAN
+    )
+    return tuple(
+        f"{quoted_title(one)} before it ran because of this: {change}"
+        for one in islice(ran, MAX_STEPS)
+        for change in changes_before_start(reader.step_events(execution.execution_id, one.task_id))
+    )
+
+
+def _files_before(step_id: str, mission: Mission | None) -> Sequence[str]:
+    """Return the steps before another one, at any distance, that declare their files."""
+    steps: Mapping[str, MissionStep] = (
+        {} if mission is None else {step.id: step for step in mission.steps}
+    )
+    if not any(step.declares_files for step in steps.values()):
+        return ()
+    found: dict[str, None] = {}
+    pending = [step_id]
+    while pending:
+        step = steps.get(pending.pop())
+        for name in () if step is None else step.depends_on:
+            if name not in found:
+                found[name] = None
+                pending.append(name)
+    return [name for name in found if name in steps and steps[name].declares_files]
