@@ -185,6 +185,11 @@ def test_a_forbidden_retry_starts_nothing(world: PolicyWorld) -> None:
     world.forbid("retry", 'context.steps.contains("bad")')
     shown = world("retry", "@last", "--dry-run")
     assert (shown.code, "refused" in shown.out + shown.err) == (0, True)
+    planned = world("retry", "@last", "--dry-run", "--json").json["verdicts"]
+    assert [(one["task_id"], one["decision"]) for one in planned] == [
+        (None, "deny"),
+        ("bad", "allow"),
+    ]
     ran = world("retry", "@last", "--reason", "again")
     assert ran.code == 5
     assert "retry of `a mission` is denied" in ran.err

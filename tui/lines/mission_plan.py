@@ -8,7 +8,8 @@ from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerd
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
 from tui.live.backend import Finding, Preview
-from tui.look.styled_text import Line
+from tui.look.styled_text import Line, StyleName
+from tui.words.report.decision_word import decision_word
 from tui.words.safe_text import clean_line
 
 MAX_SHOWN_STEPS = 500
@@ -37,22 +38,26 @@ def secret_line(secret: SecretState) -> Line:
     ]
 
 
-DECISIONS = {
-    PlanDecision.DENY: ("refused", "bad"),
-    PlanDecision.WARN: ("warning", "warn"),
-    PlanDecision.UNKNOWN: ("may be refused", "warn"),
-    PlanDecision.ALLOW: ("allowed", "muted"),
+_STYLES = {
+    PlanDecision.DENY: "bad",
+    PlanDecision.WARN: "warn",
+    PlanDecision.UNKNOWN: "warn",
+    PlanDecision.ALLOW: "muted",
 }
 
 
 def verdict_line(verdict: PlannedVerdict) -> Line:
     """Return what safety or a policy says of a step, or of the launch."""
-    word, style = DECISIONS[verdict.decision]
     return [
         ("launch " if verdict.task_id is None else "    ", "text"),
-        (f"{word}  ", style),
+        decision_span(verdict),
         (clean_line(verdict.message or ""), "muted"),
     ]
+
+
+def decision_span(verdict: PlannedVerdict) -> tuple[str, StyleName]:
+    """Return in a word what would become of it, with the space behind it."""
+    return f"{decision_word(verdict)}  ", _STYLES[verdict.decision]
 
 
 def plan_lines(preview: Preview, verdicts: Sequence[PlannedVerdict] = ()) -> list[Line]:

@@ -6,14 +6,9 @@ from typing import Any
 from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerdict
 from core.operations.admission.safety_findings import SafetyFinding
 from tui.output.ansi_colours import Palette
+from tui.words.report.decision_word import decision_word
 from tui.words.safe_text import safe_line
 
-DECISION_WORDS = {
-    PlanDecision.ALLOW: "allowed",
-    PlanDecision.WARN: "warning",
-    PlanDecision.UNKNOWN: "not known yet",
-    PlanDecision.DENY: "refused",
-}
 _COLOURS = {PlanDecision.DENY: "red", PlanDecision.WARN: "yellow"}
 
 
@@ -70,7 +65,7 @@ def _line(verdict: PlannedVerdict, palette: Palette) -> str:
 
 def verdict_text(verdict: PlannedVerdict, palette: Palette) -> str:
     """Return a verdict in words, with the reason where there is one."""
-    word = DECISION_WORDS[verdict.decision]
+    word = decision_word(verdict)
     colour = _COLOURS.get(verdict.decision)
     painted = word if colour is None else palette.paint(word, colour)
     if verdict.message is None:

@@ -30,6 +30,7 @@ from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:  # a live execution, or a retry that changes nothing, loads neither
     from core.launch.order import Order
+    from core.operations.admission.planned_verdicts import PlannedVerdict
     from core.operations.amending.amendment import Wish
 
 _MAX_NAMES = 20
@@ -168,13 +169,18 @@ def command(
         },
     }
     if dry_run and invocation.json:
-        invocation.console.out_json(facts)
+        from tui.output.verdict_list import verdict_json
+
+        told = [verdict_json(one) for one in _verdicts(invocation, order)]
+        invocation.console.out_json({**facts, "verdicts": told})
         return
     if not invocation.json:
         _preview(invocation, chosen, order.set_by_hand)
         for line in () if amendment is None else amendment.lines:
             invocation.console.say(f"amended: {safe_line(line)}")
-        for line in _verdict_lines(invocation, order):
+        from tui.output.verdict_list import verdict_lines
+
+        for line in verdict_lines(_verdicts(invocation, order), invocation.console.palette):
             invocation.console.say(line)
     if dry_run:
         return
@@ -185,15 +191,11 @@ def command(
     start_linked(invocation, order, facts, watch=watch, breakpoints=breakpoints)
 
 
-def _verdict_lines(invocation: Invocation, order: "Order") -> list[str]:
-    """Return what safety and policies say of the steps that run again, where they say anything."""
+def _verdicts(invocation: Invocation, order: "Order") -> "list[PlannedVerdict]":
+    """Return what safety and policies say of the steps that run again."""
     from core.operations.admission.planned_verdicts import known_values, planned_verdicts
-    from tui.output.verdict_list import verdict_lines
 
-    values = known_values(order.mission, order.params)
-    return verdict_lines(
-        planned_verdicts(invocation.site, order, values), invocation.console.palette
-    )
+    return planned_verdicts(invocation.site, order, known_values(order.mission, order.params))
 
 
 def _retry_live(

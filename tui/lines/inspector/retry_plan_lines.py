@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from core.domain.state_word import counted
 from core.errors import MissionDeckError, MissionInvalidError
 from core.operations.admission.planned_verdicts import PlannedVerdict
-from tui.lines.mission_plan import DECISIONS
+from tui.lines.mission_plan import decision_span
 from tui.lines.step_details import heading
 from tui.look.styled_text import Line
 from tui.words.safe_text import clean_line
@@ -56,10 +56,9 @@ def retry_plan_lines(planned: "RetryLinked", verdicts: Sequence[PlannedVerdict] 
 
 
 def _verdict_line(verdict: PlannedVerdict) -> Line:
-    word, style = DECISIONS[verdict.decision]
     what = "the launch" if verdict.task_id is None else clean_line(verdict.task_id)
     told = clean_line(verdict.message or "")
-    return [(f"  {word}  ", style), (f"{what}  ", "text"), (told, "muted")]
+    return [("  ", ""), decision_span(verdict), (f"{what}  ", "text"), (told, "muted")]
 
 
 def error_plan_lines(error: MissionDeckError) -> list[Line]:
