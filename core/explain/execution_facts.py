@@ -27,6 +27,8 @@ class ExecutionFacts(Struct, frozen=True, kw_only=True):
     is_owned: bool = True
     resumed_with: str | None = None
     """The execution to resume in order to continue this one, if that is another."""
+    standing_below: Sequence[str] = ()
+    """Which sub-missions stand still while this execution goes on, one sentence each."""
     outdated: Sequence[str] = ()
     """Why the step in question ran: what was not as its last success left it."""
     steps: Mapping[str, MissionStep] = field(default_factory=dict)

@@ -119,7 +119,7 @@ def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
         lines.append("no step is started before the preconditions of the mission are checked")
     if execution.breaker is not BreakerState.CLOSED:
         lines.append(breaker_text(execution))
-    return lines
+    return [*lines, *facts.standing_below]
 
 
 def _checks_preconditions(facts: ExecutionFacts) -> bool:

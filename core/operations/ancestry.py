@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import is_terminal
+from core.explain.cause import behind
+from core.launch.run_label import full_argument
+from core.machine.ownership import is_owned
 from core.ports.reader import Reader
 
 MAX_DEPTH = 8
@@ -25,6 +29,33 @@ def descendants(reader: Reader, execution_id: str, *, live: bool = False) -> Ite
         if not (live and is_terminal(child.state)):
             yield child
             yield from descendants(reader, child.execution_id, live=live)
+
+
+def standing_below(reader: Reader, execution: Execution, now: int) -> list[str]:
+    """Return what stands still below an execution that a runner drives, one sentence each."""
+    if is_terminal(execution.state) or not is_owned(reader.lease(execution.execution_id), now):
+        return []
+    return [
+        sentence
+        for child in descendants(reader, execution.execution_id, live=True)
+        if (sentence := _standing(child)) is not None
+    ]
+
+
+def _standing(execution: Execution) -> str | None:
+    label = f"{full_argument(execution)}, a sub-mission of it,"
+    if execution.reason_code is Reason.QUEUED:
+        return behind(f"{label} waits for its turn", execution.message)
+    if execution.reason_code in {Reason.USER_PAUSED, Reason.BREAKPOINT}:
+        how = execution.message or "paused"
+        return f"{label} is {how}: `mission resume {full_argument(execution)}` goes on with it"
+    return None
+
+
+def to_resume(reader: Reader, execution: Execution, now: int) -> Execution:
+    """Return what a user resumes to let an execution go on: itself while a runner drives it."""
+    is_driven = is_owned(reader.lease(execution.execution_id), now)
+    return execution if is_driven else resumed_with(reader, execution)
 
 
 def resumed_with(reader: Reader, execution: Execution) -> Execution:

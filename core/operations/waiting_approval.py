@@ -1,12 +1,11 @@
 """Finds the approval step of an execution that waits for an answer."""
 
-from collections import deque
-
 from core.domain.reasons import Reason
 from core.domain.records import Execution
-from core.domain.states import TaskState, is_terminal
+from core.domain.states import TaskState
 from core.errors import AmbiguousError, ConflictError
 from core.launch.run_label import full_argument, full_label
+from core.operations.ancestry import descendants
 from core.ports.reader import Reader
 
 
@@ -40,12 +39,5 @@ def _waiting(reader: Reader, execution: Execution) -> list[str]:
 
 def _waiting_below(reader: Reader, execution: Execution) -> Execution | None:
     """Return the first sub-mission with such a step, at any depth."""
-    pending = deque(reader.children(execution.execution_id))
-    while pending:
-        child = pending.popleft()
-        if is_terminal(child.state):
-            continue
-        if _waiting(reader, child):
-            return child
-        pending += reader.children(child.execution_id)
-    return None
+    below = descendants(reader, execution.execution_id, live=True)
+    return next((child for child in below if _waiting(reader, child)), None)

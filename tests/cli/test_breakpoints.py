@@ -103,6 +103,10 @@ def test_every_view_tells_of_the_pause_which_outlives_its_runner(
     assert inside("resume", "nightly#1").code == 0
     wait_until(lambda: state_of(inside, "inner#1") == "PAUSED", "the pause of the sub-mission")
     assert (tmp_path / "ran").read_text() == "deployed\n"
+    below = "inner#1, a sub-mission of it, is paused at the breakpoint before two: `mission resume"
+    for command in (["show", "nightly#1"], ["why", "nightly#1"], ["why", "nightly#1", "sub"]):
+        assert f"{below} inner#1`" in inside(*command).out, command
+    assert "go on: mission resume inner#1" in inside("show", "inner#1").out
     assert inside("resume", "inner#1").code == 0
     wait_until(lambda: inside("ls", "--all").out.count("paused at") == 1, "the pause of the group")
     assert inside("cancel", "nightly#1").code == 0

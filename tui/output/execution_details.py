@@ -58,17 +58,20 @@ def execution_text(
     resumed_with: str | None = None,
     outdated: Collection[str] = (),
     amended: Sequence[str] = (),
+    standing_below: Sequence[str] = (),
 ) -> list[str]:
     """Return the lines of an execution: header, steps, and the errors of its first failures.
 
     `linked` has the labels of the executions this one is linked to, by id. `resumed_with` is what
     to resume so that this one goes on, as typed in a command; by default itself.
     `amended` is what was changed for it in the execution that it retries.
-    `outdated` are the steps whose recorded reason no longer applies.
+    `outdated` are the steps whose recorded reason no longer applies; `standing_below` says which
+    sub-missions stand still.
     """
     argument = run_argument(one, short)
     lines = [*_head(one, palette, short=short, linked=linked, now=now)]
     lines += [f"  amended {safe_line(text)}" for text in amended]
+    lines += [palette.paint(f"  {safe_line(text)}", "yellow") for text in standing_below]
     if note:
         lines.append(palette.paint(f"  {note}", "yellow"))
     shown = [task for task in tasks if everything or task.state not in _UNREMARKABLE]

@@ -12,7 +12,7 @@ from core.domain.states import TaskState, is_terminal
 from core.errors import NotFoundError
 from core.explain.amendment_text import amendments_in
 from core.explain.execution_facts import ExecutionFacts
-from core.operations.ancestry import resumed_with
+from core.operations.ancestry import standing_below, to_resume
 from core.operations.recorded_mission import mission_of, outdated_skips
 from core.ports.executor import job_key
 from core.ports.reader import Reader
@@ -76,7 +76,8 @@ def _show_execution(
             linked=linked_labels(reader, found),
             everything=everything,
             amended=amendments_in(begun) if found.retry_of is not None else (),
-            resumed_with=safe_line(full_argument(resumed_with(reader, found))),
+            resumed_with=safe_line(full_argument(to_resume(reader, found, invocation.now))),
+            standing_below=standing_below(reader, found, invocation.now),
         )
     )
 

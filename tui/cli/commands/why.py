@@ -8,7 +8,7 @@ from core.domain.states import is_terminal
 from core.explain.execution_facts import ExecutionFacts
 from core.explain.why import explain, explain_execution
 from core.machine.ownership import is_owned
-from core.operations.ancestry import resumed_with
+from core.operations.ancestry import resumed_with, standing_below
 from core.operations.history.last_success import last_success
 from core.operations.history.outdated_text import changes_before_start
 from core.operations.recorded_mission import mission_of
@@ -86,5 +86,6 @@ def _scene(invocation: Invocation, reader: Reader, found: Execution) -> Executio
         mission=mission_of(reader, found),
         attempts=attempts,
         is_owned=is_terminal(found.state) or is_owned(reader.lease(found.execution_id), now),
+        standing_below=standing_below(reader, found, now),
         resumed_with=None if whole is found else full_argument(whole),
     )

@@ -7,7 +7,7 @@ from core.domain.reasons import Reason
 from core.domain.records import AuditEvent, Execution
 from core.domain.state_word import counted
 from core.domain.states import TaskState, is_terminal
-from core.operations.ancestry import resumed_with
+from core.operations.ancestry import resumed_with, standing_below, to_resume
 from core.operations.recorded_mission import outdated_skips
 from core.ports.reader import Reader
 from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
@@ -153,7 +153,8 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
             now=invocation.now,
             width=console.width,
             linked=linked_labels(reader, found),
-            resumed_with=safe_line(full_argument(resumed_with(reader, found))),
+            resumed_with=safe_line(full_argument(to_resume(reader, found, invocation.now))),
+            standing_below=standing_below(reader, found, invocation.now),
         )
     )
     named = safe_line(full_argument(found))
