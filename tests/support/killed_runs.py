@@ -5,6 +5,7 @@ import random
 import signal
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from tests.support.cli import mission
 
+STEP_SECONDS = 30.0
+"""How long a step may take to what is waited for."""
 GONE_SECONDS = 15.0
 """How long the processes of a killed runner may take to end: their grace, and a slow machine."""
 
@@ -35,6 +38,22 @@ class KilledRuns:
         self.folder = folder
         self.chance = random.Random(seed)
         self.token = f"storm-{os.getpid()}-{seed}"
+
+    def tasks(self, name: str) -> dict[str, Any]:
+        """Return the task runs of the newest execution of a mission by id, as JSON data."""
+        shown = mission(self.home, "show", name, "--json").json
+        return {task["task_id"]: task for task in shown["task_runs"]}
+
+    def wait_for(self, name: str, reasons: Mapping[str, str]) -> None:
+        """Wait until these steps of it have these reasons."""
+        end = time.monotonic() + STEP_SECONDS
+        while True:
+            tasks = self.tasks(name)
+            found = {task_id: tasks[task_id]["reason_code"] for task_id in reasons}
+            if found == reasons:
+                return
+            assert time.monotonic() < end, found
+            time.sleep(0.05)
 
     def kill(self, execution_id: str, victim: Victim = Victim.RUNNER) -> bool:
         """Kill what drives the execution; tell whether there was something to kill.

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -159,21 +158,21 @@ def test_all_of_it_survives_the_kill_of_its_runner_and_a_retry(tmp_path: Path) -
         ran = run("run", "everything.yaml", "-p", "tag=one", "--detach", "--json")
         assert ran.code == 0, ran.err
         waiting = {"server": "SERVICE_READY", "ask": "AWAITING_APPROVAL", "poll": "REPEATING"}
-        _wait_for(runs, waiting)
+        runs.wait_for("everything", waiting)
         _wait_for_file(tmp_path / "started")
         assert runs.kill(ran.json["execution_id"])
         resumed = run("resume", "everything", "--json")
         assert resumed.code == 0, resumed
-        _wait_for(runs, {"server": "SERVICE_READY", "ask": "AWAITING_APPROVAL"})
+        runs.wait_for("everything", {"server": "SERVICE_READY", "ask": "AWAITING_APPROVAL"})
         assert run("approve", "everything", "ask", "-i", "copies=3").code == 0
         (tmp_path / "state").write_text("go\n")
         assert run("watch", "everything", "--json").code == 1, "shaky failed"
-        failed = _runs_of(runs)
+        failed = runs.tasks("everything")
         assert (tmp_path / "badly").exists()
         (tmp_path / "mended").touch()
         again = run("retry", "everything", "--watch")
         assert again.code == 0, again.err
-        ended = _runs_of(runs)
+        ended = runs.tasks("everything")
         second = run("run", "everything.yaml", "-p", "tag=one", "--only", "make", "--json")
         assert second.json["step_results"]["make"]["reason_code"] == "UP_TO_DATE", second
         other = run("run", "everything.yaml", "-p", "tag=two", "--json")
@@ -199,21 +198,6 @@ def test_all_of_it_survives_the_kill_of_its_runner_and_a_retry(tmp_path: Path) -
     kept = [path for path in runs.home.rglob("*") if path.is_file()]
     found = [(path, one) for path in kept for one in SECRETS if one.encode() in path.read_bytes()]
     assert found == []
-
-
-def _runs_of(runs: KilledRuns) -> dict[str, Any]:
-    shown = mission(runs.home, "show", "everything", "--json").json
-    return {task["task_id"]: task for task in shown["task_runs"]}
-
-
-def _wait_for(runs: KilledRuns, reasons: dict[str, str]) -> None:
-    end = time.monotonic() + 30
-    while True:
-        found = _runs_of(runs)
-        if all(found[name]["reason_code"] == reason for name, reason in reasons.items()):
-            return
-        assert time.monotonic() < end, {name: found[name]["reason_code"] for name in found}
-        time.sleep(0.05)
 
 
 def _wait_for_file(path: Path) -> None:

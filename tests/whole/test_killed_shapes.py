@@ -1,8 +1,6 @@
 """A runner is killed while a service serves, a step is repeated, and a person is asked."""
 
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -70,26 +68,26 @@ def test_every_shape_survives_the_kill_of_its_runner_and_a_retry(tmp_path: Path)
     try:
         ran = mission(runs.home, "run", "shapes.yaml", "--detach", "--json", cwd=tmp_path)
         assert ran.code == 0, ran.err
-        _wait_for(runs, {"server": "SERVICE_READY", "ask": "AWAITING_APPROVAL"})
-        _wait_for(runs, {"poll": "REPEATING"})
+        runs.wait_for("shapes", {"server": "SERVICE_READY", "ask": "AWAITING_APPROVAL"})
+        runs.wait_for("shapes", {"poll": "REPEATING"})
         assert runs.kill(ran.json["execution_id"])
         (tmp_path / "shapes.yaml").unlink()
         (tmp_path / "parts/last.yaml").unlink()
         assert mission(runs.home, "resume", "shapes", "--json").code == 0
-        _wait_for(runs, {"server": "SERVICE_READY", "ask": "AWAITING_APPROVAL"})
+        runs.wait_for("shapes", {"server": "SERVICE_READY", "ask": "AWAITING_APPROVAL"})
         wrong = mission(runs.home, "approve", "shapes", "ask", "-i", "copies=many")
         assert (wrong.code, "not an integer" in wrong.err) == (2, True), wrong
         assert mission(runs.home, "approve", "shapes", "ask", "-i", "copies=3").code == 0
         (tmp_path / "state").write_text("go\n")
         assert mission(runs.home, "watch", "shapes", "--json").code == 1, "shaky failed"
-        failed = _runs_of(runs)
+        failed = runs.tasks("shapes")
         assert failed["pair"]["state"] == "FAILED"
         (tmp_path / "mended").touch()
         again = mission(runs.home, "retry", "shapes", "--watch")
         assert again.code == 0, again.err
     finally:
         runs.stop()
-    ended = _runs_of(runs)
+    ended = runs.tasks("shapes")
     assert (tmp_path / "copies").read_text() == "3\n"
     once = sorted((tmp_path / "once").read_text().split())
     assert once == ["x", "y"], "what succeeded within a group did not run again"
@@ -107,18 +105,3 @@ def test_every_shape_survives_the_kill_of_its_runner_and_a_retry(tmp_path: Path)
     assert mission(runs.home, "audit", "verify").code == 0
     files = [path for path in runs.home.rglob("*") if path.is_file()]
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
-
-
-def _runs_of(runs: KilledRuns) -> dict[str, Any]:
-    shown = mission(runs.home, "show", "shapes", "--json").json
-    return {task["task_id"]: task for task in shown["task_runs"]}
-
-
-def _wait_for(runs: KilledRuns, reasons: dict[str, str]) -> None:
-    end = time.monotonic() + 30
-    while True:
-        found = _runs_of(runs)
-        if all(found[name]["reason_code"] == reason for name, reason in reasons.items()):
-            return
-        assert time.monotonic() < end, {name: found[name]["reason_code"] for name in found}
-        time.sleep(0.05)

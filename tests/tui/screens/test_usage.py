@@ -18,15 +18,24 @@ from tui.words.cancel_text import stopping_text
 
 USAGE = JobUsage(processes=3, cpu_share=1.37, memory_bytes=84 << 20)
 TOLD = "CPU 137%, memory 84.0 MiB, 3 processes"
+NAP = MissionStep(
+    id="a", name="a", step_type="command", parameters={"command": "sleep", "args": ["60"]}
+)
 
 
-async def test_the_usage_of_the_step_under_the_cursor_is_shown_while_it_runs() -> None:
+def one_that_runs(*steps: MissionStep) -> tuple[FakeWorld, FakeBackend, str]:
+    """Return an execution in which the step `a` runs and uses something."""
     world = FakeWorld()
-    mission = mission_of("m", step("a"), step("b", "a"))
+    mission = mission_of("m", *steps)
     run = world.launch(mission)
     world.begin(run, "a")
     backend = FakeBackend(world, mission)
     backend.usage[job_key(run, "a", 1)] = USAGE
+    return world, backend, run
+
+
+async def test_the_usage_of_the_step_under_the_cursor_is_shown_while_it_runs() -> None:
+    world, backend, run = one_that_runs(step("a"), step("b", "a"))
     async with running(backend, start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "uses now", TOLD)
         await pilot.press("enter")
@@ -38,12 +47,7 @@ async def test_the_usage_of_the_step_under_the_cursor_is_shown_while_it_runs() -
 
 
 async def test_nothing_is_said_where_nothing_is_known_any_more() -> None:
-    world = FakeWorld()
-    mission = mission_of("m", step("a"))
-    run = world.launch(mission)
-    world.begin(run, "a")
-    backend = FakeBackend(world, mission)
-    backend.usage[job_key(run, "a", 1)] = USAGE
+    _, backend, run = one_that_runs(step("a"))
     async with running(backend, start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, TOLD)
 
@@ -53,12 +57,7 @@ async def test_nothing_is_said_where_nothing_is_known_any_more() -> None:
 
 
 async def test_the_usage_of_a_step_without_a_runner_is_not_shown() -> None:
-    world = FakeWorld()
-    mission = mission_of("m", step("a"))
-    run = world.launch(mission)
-    world.begin(run, "a")
-    backend = FakeBackend(world, mission)
-    backend.usage[job_key(run, "a", 1)] = USAGE
+    world, backend, run = one_that_runs(step("a"))
     async with running(backend, start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, TOLD)
 
@@ -69,14 +68,7 @@ async def test_the_usage_of_a_step_without_a_runner_is_not_shown() -> None:
 
 
 async def test_a_cancel_tells_what_remains_and_when_it_is_killed() -> None:
-    world = FakeWorld()
-    parameters = {"command": "sleep", "args": ["60"]}
-    nap = MissionStep(id="a", name="a", step_type="command", parameters=parameters)
-    mission = mission_of("m", nap)
-    run = world.launch(mission)
-    world.begin(run, "a")
-    backend = FakeBackend(world, mission)
-    backend.usage[job_key(run, "a", 1)] = USAGE
+    _, backend, run = one_that_runs(NAP)
     async with running(backend, start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "uses now", TOLD)
         assert "stopping" not in screen_text(pilot.app)
@@ -90,14 +82,7 @@ async def test_a_cancel_tells_what_remains_and_when_it_is_killed() -> None:
 
 
 async def test_a_step_that_is_cancelled_alone_tells_it_too_and_the_same_key_kills_it() -> None:
-    world = FakeWorld()
-    parameters = {"command": "sleep", "args": ["60"]}
-    nap = MissionStep(id="a", name="a", step_type="command", parameters=parameters)
-    mission = mission_of("m", nap)
-    run = world.launch(mission)
-    world.begin(run, "a")
-    backend = FakeBackend(world, mission)
-    backend.usage[job_key(run, "a", 1)] = USAGE
+    world, backend, run = one_that_runs(NAP)
     async with running(backend, start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "uses now", TOLD, "x cancel step")
         world.cancels = {run: {"a": world.clock.now()}}
