@@ -332,7 +332,9 @@ class ReferenceCheck:
     ) -> None:
         if name == location.step:
             message = f"step `{name}` refers to its own result"
-            self._error(Code.NOT_UPSTREAM, message, path, reference)
+            own = "`output` alone is here that of the attempt that has just ended"
+            hint = own if location.has_output else None
+            self._error(Code.NOT_UPSTREAM, message, path, reference, hint)
         elif location.step is None:
             message = f"`{path[0]}` of the mission refers to step `{name}`, before any step has run"
             self._error(Code.NOT_UPSTREAM, message, path, reference)

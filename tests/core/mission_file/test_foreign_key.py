@@ -70,6 +70,12 @@ def test_a_key_of_another_tool_at_the_top(key: str, told: str) -> None:
     assert told in hint_of(f"steps: [{{id: a, run: x}}]\n{key}\n")
 
 
+def test_a_repeat_that_asks_for_its_own_step_is_told_how_its_output_is_called() -> None:
+    until = '{every: 1s, until: "steps.a.output.stdout == 1"}'
+    told = hint_of(f"steps: [{{id: a, run: x, repeat: {until}}}]\n", Code.NOT_UPSTREAM)
+    assert "`output` alone" in told
+
+
 def test_no_hint_is_for_a_key_that_exists() -> None:
     assert not set(FOREIGN_STEP_KEYS) & set(STEP_KEYS)
     assert not set(FOREIGN_MISSION_KEYS) & set(MISSION_KEYS)
