@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from core.executors.cgroups.group_folder import GroupFolder
-from core.executors.tree import NOBODY, ProcessInfo, TableReader, still_alive
+from core.executors.tree import (
+    NOBODY,
+    ProcessInfo,
+    TableReader,
+    has_process_table,
+    is_group_alive,
+    still_alive,
+)
 
 KILL_SECONDS = 5.0
 """How long KILL is repeated before what is left counts as unreachable."""
@@ -86,10 +93,16 @@ class ProcTree:
 
 
 class GroupTree:
-    """The process group alone, for systems without /proc: it stands for all of its members."""
+    """The process group alone, for systems without pidfd: it stands for all of its members.
+
+    Whoever has ended still belongs to it until its parent has waited for it. Of an orphan that is
+    process 1, which in a container may do so late or never; so where there is /proc, only members
+    that have not ended count.
+    """
 
     def __init__(self, leader: int) -> None:
         self._group = ProcessInfo(leader, 0, leader, leader, 0)
+        self._has_table = has_process_table()
 
     async def members(self) -> frozenset[ProcessInfo]:
         """Return the group, if it has members."""
@@ -97,7 +110,10 @@ class GroupTree:
 
     def remaining(self, processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
         """Return the group, if it has members."""
-        return [process for process in processes if _signal_group(process.pid, 0)]
+        return [process for process in processes if self._has_members(process.pid)]
+
+    def _has_members(self, group: int) -> bool:
+        return _signal_group(group, 0) and (not self._has_table or is_group_alive(group))
 
     def signal(self, number: int, processes: Iterable[ProcessInfo]) -> None:
         """Signal the group."""

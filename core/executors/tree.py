@@ -7,7 +7,7 @@ the job's name in their environment: the ones that left the session by a double 
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -85,13 +85,23 @@ def read_table() -> ProcessTable:
     """Read all processes; those of other users without their environments."""
     processes = {}
     marked: defaultdict[bytes, set[int]] = defaultdict(set)
+    for info in _live_processes():
+        processes[info.pid] = info
+        key = environment_value(info.pid, JOB_VARIABLE)
+        if key is not None:
+            marked[key].add(info.pid)
+    return ProcessTable(processes, {key: frozenset(pids) for key, pids in marked.items()})
+
+
+def is_group_alive(group: int) -> bool:
+    """Tell whether any process of a group has not ended, by /proc."""
+    return any(info.group == group for info in _live_processes())
+
+
+def _live_processes() -> Iterator[ProcessInfo]:
     for name in os.listdir("/proc"):  # noqa: PTH208 - hot path
         if name.isdigit() and (info := read_process(int(name))) is not None:
-            processes[info.pid] = info
-            key = environment_value(info.pid, JOB_VARIABLE)
-            if key is not None:
-                marked[key].add(info.pid)
-    return ProcessTable(processes, {key: frozenset(pids) for key, pids in marked.items()})
+            yield info
 
 
 def still_alive(processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:

@@ -1,12 +1,16 @@
 """TERM, grace, KILL: which signal when, on trees that obey, resist, or never die."""
 
 import asyncio
+import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from core.executors.ladder import KILL_SECONDS, Ladder
-from core.executors.tree import ProcessInfo, ProcessTable
+import pytest
+
+from core.executors.ladder import KILL_SECONDS, GroupTree, Ladder
+from core.executors.tree import ProcessInfo, ProcessTable, has_process_table
 from tests.support.virtual_loop import run_virtually
 
 TERM, KILL, CONT = signal.SIGTERM, signal.SIGKILL, signal.SIGCONT
@@ -165,3 +169,15 @@ def test_a_job_is_its_session_its_descendants_and_those_that_name_it() -> None:
     found = {process.pid for process in table.members(10, "e/s/1")}
 
     assert found == {10, 11, 12, 13, 20, 21, 31}
+
+
+@pytest.mark.skipif(not has_process_table(), reason="needs /proc")
+def test_a_group_whose_members_have_all_ended_is_gone_before_anybody_waits_for_them() -> None:
+    process = subprocess.Popen(["true"], start_new_session=True)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    os.killpg(process.pid, 0)  # the system still knows the group
+
+    found, survivors = asyncio.run(Ladder(GroupTree(process.pid), 0.0, kill_seconds=0.2).climb())
+
+    process.wait()
+    assert (found, survivors) == (0, 0)
