@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from core.domain.mission import Mission, MissionSource, MissionStep, Param
+from core.domain.mission import Mission, MissionSource, MissionStep, Param, TriggerRule
 from core.errors import NotFoundError
 from core.graph.dag import Graph, Neighbours
 from core.mission_file.finding.code import Code
@@ -275,6 +275,13 @@ def _check_meaning(
         from core.mission_file.meaning.service_check import check_services
 
         check_services(draft, problems)
+    if upstream is not None and any(
+        step is not None and step.trigger_rule is not TriggerRule.ALL_SUCCESS
+        for step in draft.steps
+    ):
+        from core.mission_file.meaning.trigger_rule_check import check_trigger_rules
+
+        check_trigger_rules(draft, upstream, problems)
     has_expressions = any(
         step is not None and _has_expression(step) for step in draft.steps
     ) or any(_has_expression(placed.step) for placed in draft.handlers)

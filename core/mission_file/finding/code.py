@@ -65,6 +65,10 @@ class Code(StrEnum):
     SELF_DEPENDENCY = "SELF_DEPENDENCY", "a step depends on itself"
     DUPLICATE_DEPENDENCY = "DUPLICATE_DEPENDENCY", "warning: a dependency is listed twice"
     CYCLE = "CYCLE", "steps depend on each other in a cycle"
+    STOPPED_BEFORE = (
+        "STOPPED_BEFORE",
+        "warning: a step is to run after a failure, and the first failure stops the mission",
+    )
     # templates
     TEMPLATE_SYNTAX = "TEMPLATE_SYNTAX", "a template cannot be parsed, or uses what is not allowed"
     TEMPLATE_NOT_ALLOWED = "TEMPLATE_NOT_ALLOWED", "a template is used where none is resolved"

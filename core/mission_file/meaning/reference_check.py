@@ -214,6 +214,14 @@ class ReferenceCheck:
         else:
             known = {*EXECUTION_NAMES, *(OUTCOME_NAMES if location.is_handler else ())}
             self._check_known(reference, known, "attribute of `execution`", path)
+            if path[:1] == ("env",) and reference[1:2] == ("started_at",):  # of the mission
+                self._error(
+                    Code.UNKNOWN_NAME,
+                    "`execution.started_at` is not known yet where this is resolved",
+                    path,
+                    reference,
+                    hint="use it in the steps, such as in the `env` of one",
+                )
 
     def _check_handler_only(
         self, reference: Reference, path: Path, location: TemplateLocation

@@ -171,6 +171,12 @@ BAD: dict[str, tuple[str | bytes, Code, int, int]] = {
     "no input": (HEAD + step("b", message("{{ params.q }}"), "log"), Code.UNKNOWN_NAME, 4, 64),
     "no name": (HEAD + step("b", message("{{ target }}"), "log"), Code.UNKNOWN_NAME, 4, 64),
     "item": (HEAD + step("b", message("{{ item }}"), "log"), Code.UNKNOWN_NAME, 4, 64),
+    "start in the env of the mission": (
+        HEAD + step("a") + "env: {D: '{{ execution.started_at }}'}\n",
+        Code.UNKNOWN_NAME,
+        5,
+        14,
+    ),
     "no variable": (HEAD + step("b", ", when: 'vars.x == 1'"), Code.UNKNOWN_NAME, 4, 46),
     "syntax": (HEAD + step("b", message("{{ 1 + }}"), "log"), Code.TEMPLATE_SYNTAX, 4, 60),
     "not closed": (HEAD + step("b", message("{{ vars"), "log"), Code.TEMPLATE_SYNTAX, 4, 60),
