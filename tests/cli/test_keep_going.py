@@ -44,3 +44,30 @@ def test_what_does_not_depend_on_a_failure_runs(
     created = inside("show", "mixed#2", "--json").json["audit_events"][0]
     assert created["details"]["keep_going"] is True
     assert inside("audit", "verify").code == 0
+
+
+STOPPING = """\
+version: "1.0"
+name: stopping
+steps:
+  - {id: one, run: exec sleep 60}
+  - {id: two, run: exec sleep 60}
+  - {id: three, run: exec sleep 60}
+  - {id: bad, run: 'echo broken >&2; exit 3'}
+"""
+
+
+def test_the_summary_has_the_step_that_failed_before_those_that_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.yaml").write_text(STOPPING)
+
+    told = Inside(tmp_path / "home", monkeypatch, capfd)("run", "m.yaml").err
+
+    assert told.splitlines()[3:7] == [
+        "  ✗ bad: exit 3: broken",
+        "  ◼ one: `bad` failed",
+        "  ◼ two: `bad` failed",
+        "  … 1 more step: 1 cancelled",
+    ]

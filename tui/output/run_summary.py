@@ -49,10 +49,13 @@ def ending_lines(
     counts = tally_words(tally_of(tasks.values()))
     yield f"  {counts} in {duration_text(result.total_duration_ms / 1000)}"
     failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
+    failed.sort(key=lambda one: one.state is not TaskState.FAILED)  # before what they have ended
     for one in failed[:MAX_SHOWN_STEPS]:
         yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(_failure(one, tasks))}"
     if len(failed) > MAX_SHOWN_STEPS:
-        yield f"  … {counted(len(failed) - MAX_SHOWN_STEPS, 'more failed step')}"
+        rest = failed[MAX_SHOWN_STEPS:]
+        states = tally_words(tally_of(tasks[one.step_id] for one in rest))
+        yield f"  … {counted(len(rest), 'more step')}: {states}"
     if failed:
         named = safe_line(run_argument(result, result.mission_id))
         yield f"  more: mission show {named} · mission logs {named}"
