@@ -224,7 +224,7 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             _NOTHING,
         ),
         Reason.SERVICE_DIED: ReasonText(
-            "the process of the service ended while steps needed it",
+            "its process ended by itself",
             "The process of a step with `service: true` exited by itself, with whatever code. The"
             " steps that need it are ended or skipped (UPSTREAM_FAILED). One that was not ready yet"
             " is retried by its policy.",
