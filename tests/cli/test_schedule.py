@@ -105,12 +105,15 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     inside: Inside, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.yaml").write_text("version: '1.0'\nname: bad\nsteps: []\n")
+    (tmp_path / "wants.yaml").write_text(MISSION.replace("{n: {}}", "{n: {required: true}}"))
     for arguments, code in (
         (("m.yaml", "-p", "n=1"), 2),
         (("m.yaml", "-p", "n=1", "--on", "daily", "--cron", "@daily"), 2),
         (("m.yaml", "-p", "n=1", "--cron", "61 3 * * *"), 2),
         (("m.yaml", "-p", "n=1", "--on", "daily\nExecStart=/bin/false"), 2),
         (("bad.yaml", "--cron", "@daily"), 3),
+        (("m.yaml", "-p", "m=1", "--cron", "@daily"), 2),
+        (("wants.yaml", "--cron", "@daily"), 2),
     ):
         assert inside("schedule", "add", *arguments).code == code, arguments
     assert not (tmp_path / "table").exists()

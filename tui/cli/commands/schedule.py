@@ -47,10 +47,12 @@ def add(
 ) -> None:
     """Install a timer that runs the mission FILE; it replaces one of the same name.
 
-    The mission is checked first. The run gets these variables as they are now: MISSION_HOME,
-    MISSION_DB, MISSION_EXECUTOR, MISSION_WITNESS_FILE and PATH. A systemd timer is one of the
-    user's: it runs while the user is logged in, or always after `loginctl enable-linger`.
+    The mission and its parameters are checked first. The run gets these variables as they are
+    now: MISSION_HOME, MISSION_DB, MISSION_EXECUTOR, MISSION_WITNESS_FILE and PATH. A systemd timer
+    is one of the user's: it runs while the user is logged in, or always after `loginctl
+    enable-linger`.
     """
+    from core.mission_file.keys.param_values import resolve_params
     from core.operations.mission_order import STDIN, make_order, parse_params, read_mission
 
     if (calendar is None) == (cron is None):
@@ -64,6 +66,7 @@ def add(
         actor=invocation.actor,
         params=parse_params(params),
     )
+    resolve_params(order.mission, order.params)
     path = Path(reference).absolute()
     pairs = [word for pair in params for word in ("-p", pair)]
     run = ScheduledRun(
