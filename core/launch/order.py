@@ -1,6 +1,7 @@
 """Creates executions: from a validated mission and its parameters to the first batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, Mission, MissionSource
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
-from core.errors import BugError, NotFoundError
+from core.errors import BugError
 from core.launch.limit_check import refuse_limits
 from core.launch.run_number import numbered_events
 from core.launch.uuid7 import uuid7
@@ -19,7 +20,6 @@ from core.mission_file.keys.param_values import resolve_params
 from core.ports.clock import Clock
 from core.ports.journal import Journal
 from core.recording.recorder import Recorder
-from core.value.suggestion import did_you_mean
 
 ALL_STEPS = "*"
 """In place of the names of steps: all of them are forced."""
@@ -78,17 +78,10 @@ class Order(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """Why somebody retries or reruns, in their words."""
 
-
-def forced_steps(mission: Mission, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the steps that are to run though nothing has changed, `*` for all of them.
-
-    Raises `NotFoundError` for a step that does not exist.
-    """
-    known = [step.id for step in mission.steps]
-    for name in names:
-        if name != ALL_STEPS and name not in known:
-            raise NotFoundError(f"the mission has no step `{name}`", hint=did_you_mean(name, known))
-    return (ALL_STEPS,) if ALL_STEPS in names else tuple(dict.fromkeys(names))
+    @property
+    def folder(self) -> Path:
+        """The folder of the mission file; the current one without a file."""
+        return Path.cwd() if self.source_path is None else Path(self.source_path).parent
 
 
 def first_events(order: Order, clock: Clock) -> Iterator[Event]:

@@ -18,6 +18,7 @@ from core.domain.states import AttemptState, ExecutionState, is_terminal
 from core.errors import LeaseHeldError, UsageError
 from core.explain.failure_line import failure_line
 from core.launch.breakpoints import breakpoints_within
+from core.launch.forced_steps import forced_within
 from core.launch.order import Order, launch
 from core.machine.ownership import is_owned
 from core.mission_file.keys.param_values import resolve_params
@@ -216,14 +217,15 @@ class ChildRunner(Struct, frozen=True, kw_only=True):
     async def _created(self, order: Order, task: TaskRun) -> Child:
         self.tree.admit(order, self.above)
         require_secrets(self.site, order, self.environ)
+        parent, step_id = self.parent.current, task.parent_task_id or task.task_id
         order = replace(
             order,
             parent_execution_id=task.execution_id,
             parent_task_id=task.task_id,
             parent_attempt=task.attempt,
-            breakpoints=breakpoints_within(
-                self.parent.current.breakpoints, task.parent_task_id or task.task_id
-            ),
+            breakpoints=breakpoints_within(parent.breakpoints, step_id),
+            forced=forced_within(parent.forced, step_id),
+            keep_going=parent.keep_going,
         )
         order = await admit(self.site, self.policies, order, store=self.store)
         snapshot, _ = await launch(order, self.site.clock, self.store.journal)

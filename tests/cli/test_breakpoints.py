@@ -43,21 +43,21 @@ def inside(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("code", "options", "told"),
     [
-        (["deplyo"], "did you mean `deploy`?"),
-        (["sub/tow"], "did you mean `two`?"),
-        (["group/y"], "the mission has no step `y`"),
-        (["deploy/x"], "`deploy` runs no mission"),
-        (["tidy"], "handlers have no breakpoints"),
-        (["deploy", "--skip", "deploy"], "`deploy` is not started in this run"),
+        (4, ["deplyo"], "did you mean `deploy`?"),
+        (4, ["sub/tow"], "did you mean `two`?"),
+        (4, ["group/y"], "the mission has no step `y`"),
+        (4, ["deploy/x"], "`deploy` runs no mission"),
+        (2, ["tidy"], "handlers have no breakpoints"),
+        (2, ["deploy", "--skip", "deploy"], "`deploy` is not started in this run"),
     ],
 )
 def test_a_breakpoint_that_could_stop_nothing_is_refused(
-    inside: Inside, options: list[str], told: str
+    inside: Inside, code: int, options: list[str], told: str
 ) -> None:
     ran = inside("run", "m.yaml", "--break", *options)
-    assert ran.code == 2
+    assert ran.code == code
     assert told in ran.err
     assert inside("ls", "--json").json == []
 

@@ -12,7 +12,7 @@ from core.domain.mission_result import mission_result
 from core.domain.records import Execution, MissionResult, TaskRun
 from core.domain.states import ExecutionState
 from core.errors import ConflictError, UsageError
-from core.launch.order import Order, forced_steps, launch
+from core.launch.order import Order, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.admission.policy_check import admit, policies_of
@@ -98,7 +98,9 @@ def run_mission(
         title=given_title(title),
     )
     if force:
-        order = replace(order, forced=forced_steps(order.mission, force))
+        from core.launch.forced_steps import forced_steps
+
+        order = replace(order, forced=forced_steps(order, force))
     order = replace(order, keep_going=keep_going)
     if only and resume_from:
         raise UsageError("--only and --resume-from cannot be combined")
