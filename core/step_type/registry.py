@@ -67,6 +67,9 @@ RAW_PARAMETERS: Mapping[str, frozenset[str]] = MappingProxyType({"group": frozen
 PROCESS_TYPES = frozenset({"command", "script"})
 """The built-in types that run a process."""
 
+REDIRECTS = ("stdout_to", "stderr_to")
+"""Keys of a step that are written out as parameters of its command or script."""
+
 
 class Expression(Enum):
     """What kind of value an expression parameter must give."""

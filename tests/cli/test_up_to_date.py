@@ -164,12 +164,35 @@ def test_what_is_forced_rotated_or_edited_runs_and_a_failure_invalidates(
     build.write("in", "1")  # as its last success had it, but what it made may be half done
     (build.folder / "fail").unlink()
     assert build.run()["a"] == RUN
-    assert "its last attempt did not succeed" in build.why("a")
+    assert "its last attempt has not succeeded" in build.why("a")
     assert build.run()["a"] == SKIPPED
     with closing(sqlite3.connect(build.folder / "home/missions.db")) as connection:
         (data,) = connection.execute("SELECT data FROM step_record WHERE step = 'a'").fetchone()
     assert b"another-value" not in data
     assert set(build.run("--force").values()) == {RUN}
+
+
+def test_a_success_that_cannot_be_recorded_says_so_the_next_time(build: Build) -> None:
+    build.write(
+        "build.yaml",
+        """version: "1.0"
+name: build
+steps:
+  - {id: swap, inputs: [in], outputs: [out], run: 'echo 2 >in; cp in out; echo 1 >in'}
+  - {id: none, inputs: [same], outputs: ["none/*"], run: 'true'}
+  - {id: log, inputs: [same], run: echo said, stdout_to: "said[1].log"}
+""",
+    )
+    build.write("in", "1\n")
+    build.write("same", "")
+    assert set(build.run().values()) == {RUN}
+    (build.folder / "said[1].log").unlink()
+    assert set(build.run().values()) == {RUN}
+    left = "its last success was not recorded: "
+    assert f"{left}input in changed while it ran" in build.why("swap")
+    assert f"{left}outputs: `none/*` matches no file" in build.why("none")
+    assert "outputs: `said[[]1].log` matches no file" in build.why("log")
+    assert build.run()["log"] == SKIPPED
 
 
 def refused(build: Build, step: str) -> Ran:
@@ -221,8 +244,8 @@ def test_a_group_has_a_record_of_its_steps_for_each_item(build: Build) -> None:
         build.write(f"{name}.in", name)
     build.write("grouped.yaml", GROUP)
 
-    def reasons() -> set[str]:
-        assert build.inside("run", "grouped.yaml", "-q").code == 0
+    def reasons(*options: str) -> set[str]:
+        assert build.inside("run", "grouped.yaml", "-q", *options).code == 0
         newest = build.inside("ls", "--all", "--json").json
         children = [one for one in newest if one["mission_name"] == "grouped: each"][:2]
         shown = [build.inside("show", one["execution_id"], "--json").json for one in children]
@@ -232,3 +255,6 @@ def test_a_group_has_a_record_of_its_steps_for_each_item(build: Build) -> None:
     assert reasons() == {"UP_TO_DATE"}
     build.write("two.in", "changed")
     assert reasons() == {"UP_TO_DATE", "EXIT_ZERO"}
+    for forced in ("--force=each", "--force=each/copy", "--force"):
+        assert reasons(forced) == {"EXIT_ZERO"}
+    assert build.inside("run", "grouped.yaml", "--force=each/cpoy").code == 4

@@ -51,7 +51,7 @@ def test_a_kill_between_the_attempt_and_its_record_runs_the_step_again(tmp_path:
         (tmp_path / "go").touch()
         assert run() == "EXIT_ZERO"
         why = mission(runs.home, "why", "build", "make").out
-        assert "its last attempt did not succeed" in why
+        assert "its last attempt has not succeeded" in why
         assert run() == "UP_TO_DATE"
         # The run that was killed goes on; what it says of the step is true again.
         assert mission(runs.home, "resume", execution_id, "--json").code == 0

@@ -66,6 +66,6 @@ class UpToDateSteps:
         change, problem = self._check.succeeded(task, ended.attempt, ended.made)
         if change is not None:
             self._recorder.keep(change)
-        elif problem:
+        if problem:
             facts = {"attempt": ended.attempt, "message": problem}
             self._recorder.note("step.not_recorded", facts, task_id=task.task_id)

@@ -38,12 +38,21 @@ class FileState(Struct, frozen=True, array_like=True):
         The rule of git's index: equal size, times and inode prove it only if the file was last
         changed clearly before it was read.
         """
+        return self._looks_as(found) and max(self.mtime_ns, self.ctime_ns) + RACY_NS < self.read_at
+
+    def looks_like(self, path: str) -> bool:
+        """Tell whether a file is there and has the size, times and inode that it was read with."""
+        try:
+            return self._looks_as(os.stat(path))  # noqa: PTH116 - as in `FileStates`
+        except OSError:
+            return False
+
+    def _looks_as(self, found: os.stat_result) -> bool:
         return (
             self.size == found.st_size
             and self.mtime_ns == found.st_mtime_ns
             and self.ctime_ns == found.st_ctime_ns
             and self.inode == found.st_ino
-            and max(self.mtime_ns, self.ctime_ns) + RACY_NS < self.read_at
         )
 
 

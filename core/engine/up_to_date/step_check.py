@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -16,10 +17,18 @@ from core.domain.states import TaskState
 from core.engine.preparation import Prepared, RunContext, Surroundings, prepare
 from core.engine.up_to_date.file_state import FileProblemError, FileState, FileStates
 from core.engine.up_to_date.step_comparison import Compared, Question, StepComparer, StepFiles
-from core.engine.up_to_date.step_state import StepRecord, compared_facts
+from core.engine.up_to_date.step_state import (
+    StepRecord,
+    StepState,
+    compared_facts,
+    encode_problem,
+)
 from core.engine.up_to_date.step_values import record_name, step_values
 from core.ports.step_record import StepRecordChange, StepRecordKey
+from core.step_type.registry import PROCESS_TYPES, REDIRECTS
+from core.value.path_pattern import pattern_problem
 
+_WILD = re.compile(r"[*?\[]")
 QUESTIONS_FOR_EACH_THREAD = 100
 ALL = "*"
 """In place of the names of steps: all of them are forced."""
@@ -35,7 +44,7 @@ class Answers(Struct, frozen=True):
 
 
 class Made(Struct, frozen=True):
-    """The files that an attempt made; or, in words, why they cannot be recorded."""
+    """The files that an attempt made; or, in words, why its success cannot be recorded."""
 
     files: Mapping[str, FileState] | None
     problem: str = ""
@@ -138,25 +147,25 @@ class StepCheck:
 
     async def made(self, prepared: Prepared) -> Made:
         """Return what a successful attempt has made, read in a thread."""
-        if self._comparer is None:
+        compared = self._answers.get(prepared.task.task_id)
+        if self._comparer is None or compared is None or compared.state is None:
             return Made(None)
-        try:
-            files = _files(self._run_context, prepared)
-            return Made(await asyncio.to_thread(self._comparer.made, files))
-        except FileProblemError as error:
-            return Made(None, f"outputs: {error}")
+        files = _files(self._run_context, prepared)
+        texts = step_values(self._run_context, prepared)
+        return await asyncio.to_thread(_look, self._comparer, compared.state, files, texts)
 
     def succeeded(
         self, task: TaskRun, attempt: int, made: Made
     ) -> tuple[StepRecordChange | None, str]:
-        """Return the record of a success; or None, and why there is none."""
+        """Return what is kept of a success; and in words why it cannot be recorded, or nothing."""
         compared = self._answers.pop(task.task_id, None)
         if compared is None or self._comparer is None:
             return None, ""
-        if compared.state is None:
-            return None, "; ".join(compared.because)
-        if made.files is None:
-            return None, made.problem
+        holder = _holder(task, attempt)
+        if compared.state is None or made.files is None:
+            problem = "; ".join(compared.because) if compared.state is None else made.problem
+            data = encode_problem(problem)
+            return StepRecordChange(key=compared.key, holder=holder, data=data), problem
         record = StepRecord(
             execution_id=task.execution_id,
             attempt=attempt,
@@ -164,10 +173,19 @@ class StepCheck:
             outputs=made.files,
             result=dict(task.outputs or {}),
         )
-        return (
-            StepRecordChange(key=compared.key, holder=_holder(task, attempt), data=record.encode()),
-            "",
-        )
+        return StepRecordChange(key=compared.key, holder=holder, data=record.encode()), ""
+
+
+def _look(
+    comparer: StepComparer, compared: StepState, files: StepFiles, texts: Mapping[str, str]
+) -> Made:
+    """Return what an attempt has made of what it was compared with. Blocking."""
+    try:
+        made = comparer.made(files)
+    except FileProblemError as error:
+        return Made(None, f"outputs: {error}")
+    changed = comparer.changed_meanwhile(compared, files, texts, made)
+    return Made(made) if changed is None else Made(None, changed)
 
 
 def question_of(surroundings: Surroundings, prepared: Prepared, forced: frozenset[str]) -> Question:
@@ -197,8 +215,18 @@ def _files(surroundings: Surroundings, prepared: Prepared) -> StepFiles:
         folder=prepared.working_dir or root,
         root=root,
         reads=prepared.reads,
-        makes=prepared.makes,
+        makes=(*prepared.makes, *_redirects(prepared)),
     )
+
+
+def _redirects(prepared: Prepared) -> Iterator[str]:
+    """Yield patterns of the files that get what a process prints: it makes these, too."""
+    if prepared.step.step_type not in PROCESS_TYPES:
+        return
+    for name in REDIRECTS:
+        path = prepared.inputs.get(name)
+        if path.__class__ is str and pattern_problem(path) is None:
+            yield _WILD.sub(r"[\g<0>]", path)
 
 
 def _holder(task: TaskRun, attempt: int) -> str:

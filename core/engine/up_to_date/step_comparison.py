@@ -1,14 +1,20 @@
 """Compares a step with the record of its last success. Blocking: for threads, not for the loop."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from core.engine.up_to_date.file_search import find_files
 from core.engine.up_to_date.file_state import FileProblemError, FileState, FileStates
-from core.engine.up_to_date.step_state import StepRecord, StepState, changes, decode_record
+from core.engine.up_to_date.step_state import (
+    StepRecord,
+    StepState,
+    changes,
+    decode_problem,
+    decode_record,
+)
 from core.errors import MissionDeckError
 from core.ports.step_record import StepRecordKey, StepRecords, StoredStepRecord
 from core.security.mission_secrets import MissionSecrets
@@ -16,7 +22,8 @@ from core.value.non_utf8 import escape_non_utf8
 
 FORCED = "forced by `--force`"
 NO_RECORD = "no success of it is recorded"
-NOT_SUCCEEDED = "its last attempt did not succeed"
+NOT_SUCCEEDED = "its last attempt has not succeeded"
+UNREADABLE = "the record of its last success cannot be read"
 
 
 class StepFiles(Struct, frozen=True, kw_only=True):
@@ -73,6 +80,27 @@ class StepComparer:
         found = find_files(files.folder, files.makes, within=files.root)
         return self._states(files.folder, found, {})
 
+    def changed_meanwhile(
+        self,
+        compared: StepState,
+        files: StepFiles,
+        texts: Mapping[str, str],
+        made: Collection[str],
+    ) -> str | None:
+        """Return what is not as it was when the step was compared, None if all is.
+
+        `texts` are the values of the attempt, `made` the files that it has made itself. What was
+        changed and changed back counts: nobody knows which of it the attempt has read.
+        """
+        secret = self._records.secret
+        for name, text in texts.items():
+            if compared.values.get(name) != _keyed_text(secret, text):
+                return f"{name} changed before it ran"
+        for path, state in compared.inputs.items():
+            if path not in made and not state.looks_like(f"{files.folder}/{path}"):
+                return f"input {escape_non_utf8(path)} changed while it ran"
+        return None
+
     def _answer(self, question: Question, stored: StoredStepRecord | None) -> Compared:
         record = None if stored is None or stored.data is None else decode_record(stored.data)
         files = question.files
@@ -92,7 +120,7 @@ class StepComparer:
         if question.is_forced:
             because = (FORCED,)
         elif record is None:
-            because = (NO_RECORD if stored is None else NOT_SUCCEEDED,)
+            because = (_without_record(stored),)
         else:
             try:
                 wanted = find_files(files.folder, files.makes, within=files.root)
@@ -136,14 +164,25 @@ class StepComparer:
     def _values(self, question: Question) -> dict[str, str]:
         """Return the digests of the values; secrets are read for it. Raises their errors."""
         secret = self._records.secret
-        found = {
-            name: _keyed(secret, text.encode("utf-8", "surrogatepass"))
-            for name, text in question.texts.items()
-        }
+        found = {name: _keyed_text(secret, text) for name, text in question.texts.items()}
         for name in question.secrets:
             if self._secrets is not None:
                 found[f"secrets.{name}"] = _keyed(secret, self._secrets.read(name))
         return found
+
+
+def _without_record(stored: StoredStepRecord | None) -> str:
+    """Return in words why there is no record to compare with."""
+    if stored is None:
+        return NO_RECORD
+    if stored.data is None:
+        return NOT_SUCCEEDED
+    problem = decode_problem(stored.data)
+    return UNREADABLE if problem is None else f"its last success was not recorded: {problem}"
+
+
+def _keyed_text(secret: bytes, text: str) -> str:
+    return _keyed(secret, text.encode("utf-8", "surrogatepass"))
 
 
 def _keyed(secret: bytes, data: bytes) -> str:

@@ -46,6 +46,21 @@ class StepRecord(Struct, frozen=True, kw_only=True):
 _convert = converter(StepRecord)
 
 
+def encode_problem(problem: str) -> bytes:
+    """Return what is stored of a success that could not be recorded: why not (JSON)."""
+    return dump_json({"format": FORMAT, "problem": problem}).encode("ascii")
+
+
+def decode_problem(data: bytes) -> str | None:
+    """Return why a success could not be recorded; None if that is not what is stored."""
+    try:
+        found = json.loads(data)
+        problem = found["problem"] if found["format"] == FORMAT else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return problem if problem.__class__ is str else None
+
+
 def decode_record(data: bytes) -> StepRecord | None:
     """Return a stored record; None for one that is damaged or of another format."""
     try:

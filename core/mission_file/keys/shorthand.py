@@ -11,9 +11,8 @@ from typing import Any
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.keys.defaults import check_defaults
-from core.mission_file.keys.step import REDIRECTS
 from core.mission_file.shapes.inner_steps import write_out_group
-from core.step_type.registry import PROCESS_TYPES, normalise_type
+from core.step_type.registry import PROCESS_TYPES, REDIRECTS, normalise_type
 
 SCRIPT = "script"
 _SHORT = frozenset({"run", *REDIRECTS})

@@ -61,7 +61,13 @@ from core.mission_file.shapes.inner_steps import STEPS
 from core.mission_file.shapes.precondition_key import PRECONDITIONS
 from core.mission_file.shapes.repeat_key import REPEAT
 from core.mission_file.shapes.service_key import READY, SERVICE, refuse_service
-from core.step_type.registry import BUILT_IN, PROCESS_TYPES, normalise_type, step_type_names
+from core.step_type.registry import (
+    BUILT_IN,
+    PROCESS_TYPES,
+    REDIRECTS,
+    normalise_type,
+    step_type_names,
+)
 from core.value.path_pattern import pattern_problem
 
 
@@ -446,8 +452,6 @@ STEP_KEYS |= {
 }
 
 _KEYS_WITH_RUN = {name: key for name, key in STEP_KEYS.items() if name != "step_type"}
-REDIRECTS = ("stdout_to", "stderr_to")
-"""Keys of a step that are written out as parameters of its command or script."""
 _UNSUPPORTED = ("foreach", "matrix")
 
 

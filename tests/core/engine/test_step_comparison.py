@@ -13,12 +13,18 @@ from core.engine.up_to_date.step_comparison import (
     FORCED,
     NO_RECORD,
     NOT_SUCCEEDED,
+    UNREADABLE,
     Compared,
     Question,
     StepComparer,
     StepFiles,
 )
-from core.engine.up_to_date.step_state import StepRecord, compared_facts, decode_record
+from core.engine.up_to_date.step_state import (
+    StepRecord,
+    compared_facts,
+    decode_record,
+    encode_problem,
+)
 from core.ports.step_record import StepRecordKey, StoredStepRecord
 
 KEY = StepRecordKey("m", "/m", "a")
@@ -174,8 +180,12 @@ def test_what_is_forced_not_recorded_or_invalidated_runs(world: World) -> None:
     for stored, because in (
         (None, NO_RECORD),
         (StoredStepRecord("y/a/1", None), NOT_SUCCEEDED),
-        (StoredStepRecord("y/a/1", b"damaged"), NOT_SUCCEEDED),
-        (StoredStepRecord("y/a/1", b'{"format": 99}'), NOT_SUCCEEDED),
+        (StoredStepRecord("y/a/1", b"damaged"), UNREADABLE),
+        (StoredStepRecord("y/a/1", b'{"format": 99}'), UNREADABLE),
+        (
+            StoredStepRecord("y/a/1", encode_problem("outputs: none")),
+            "its last success was not recorded: outputs: none",
+        ),
     ):
         world.records.stored = {} if stored is None else {KEY: stored}
         assert world.because() == (because,)
@@ -239,3 +249,25 @@ def test_a_pipe_is_no_file(world: World) -> None:
     assert world.because() == ()  # a pattern passes over it
     world.reads = ("src/pipe.c",)
     assert world.because() == ("inputs: src/pipe.c is not a regular file",)
+
+
+def test_values_and_files_that_changed_between_comparison_and_success_are_noticed(
+    world: World,
+) -> None:
+    comparer = StepComparer(world.records, FileStates(), None)
+    (compared,) = comparer.compare([world.question()])
+    assert compared.state is not None
+    files = world.question().files
+
+    def meanwhile(made: Sequence[str] = ()) -> str | None:
+        assert compared.state is not None
+        return comparer.changed_meanwhile(compared.state, files, world.texts, made)
+
+    assert meanwhile() is None
+    world.texts["env.A"] = "2"
+    assert meanwhile() == "env.A changed before it ran"
+    world.texts["env.A"] = "1"
+    world.write("src/a.c", "another")
+    world.write("src/a.c", "a")  # as it was, but for its times
+    assert meanwhile() == "input src/a.c changed while it ran"
+    assert meanwhile(["src/a.c"]) is None
