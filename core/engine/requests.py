@@ -229,17 +229,16 @@ class RequestHandler:
 
         With `force`, as a second signal sends it, there are neither handlers nor a grace.
         """
-        note = request.arguments.get("message")
         repeated = self._recorder.snapshot.current.cancel_requested_at is not None
         self._recorder.emit(
             CancelRequested(
                 at=self._clock.now(),
                 execution_id=self._recorder.snapshot.current.execution_id,
                 actor=request.actor,
-                message=note if isinstance(note, str) else None,
+                message=_note(request),
             )
         )
-        message = f"cancelled by {request.actor}"
+        message = _cancel_message(request)
         self._planner.stop(Reason.USER_CANCELLED, message)
         if request.arguments.get("force") or (self._planner.runs_handlers and not repeated):
             self._planner.stop_handlers(message)
@@ -266,20 +265,21 @@ class RequestHandler:
                 return
             for task_id in wanted:
                 self._kill_attempt(task_id)
-        running = {task_id for task_id in wanted if self._stop_one(task_id, request.actor)}
+        running = {task_id for task_id in wanted if self._stop_one(task_id, request)}
         if running:
             took_effect = len(running) < len(wanted)
             self._cancelling.append(_Cancelling(request, running, took_effect))
         else:
             self._recorder.settle(request)
 
-    def _stop_one(self, task_id: str, actor: str) -> bool:
+    def _stop_one(self, task_id: str, request: Request) -> bool:
         """Cancel a task run; tell whether its attempt runs, and ends in its own time."""
-        message = f"cancelled by {actor}"
+        message = _cancel_message(request)
         if self._cancel_attempt(task_id, Reason.USER_CANCELLED, message):
             return True
         task = self._recorder.snapshot.tasks[task_id]
         state = state_after_stop(task)
+        actor = request.actor
         self._recorder.change(task_id, state, Reason.USER_CANCELLED, message, actor=actor)
         return False
 
@@ -337,3 +337,14 @@ class RequestHandler:
             actor=request.actor,
         )
         self._recorder.settle(request, why)
+
+
+def _note(request: Request) -> str | None:
+    """Return what the person who asks gave as a reason."""
+    given = request.arguments.get("message")
+    return given if isinstance(given, str) and given else None
+
+
+def _cancel_message(request: Request) -> str:
+    note = _note(request)
+    return f"cancelled by {request.actor}" + ("" if note is None else f": {note}")

@@ -176,8 +176,11 @@ def _fail_fast(_task: TaskRun, facts: ExecutionFacts) -> str:
 
 
 def _cancelled(task: TaskRun, facts: ExecutionFacts) -> str:
-    by = facts.execution.cancel_requested_by
-    return f"cancelled by {by}" if by else _message(task) or phrase_of(Reason.USER_CANCELLED)
+    by, message = facts.execution.cancel_requested_by, _message(task)
+    if by is None:
+        return message or phrase_of(Reason.USER_CANCELLED)
+    told = f"cancelled by {by}"
+    return message if message and message.startswith(told) else told
 
 
 def _reused(task: TaskRun, _scene: ExecutionFacts) -> str:
@@ -324,8 +327,10 @@ def _with_message(task: TaskRun) -> str:
 
 
 def behind(text: str, message: str | None) -> str:
-    """Return `text` followed by the first line of a message, unless it contains that line."""
+    """Return `text` followed by the first line of a message, unless one contains the other."""
     line = _first_line(message or "")
+    if line.startswith(text):
+        return line
     return text if not line or line in text else f"{text}: {line}"
 
 

@@ -21,6 +21,7 @@ from core.domain.fold import Snapshot
 from core.domain.item_label import quoted_title
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
+from core.domain.records import Execution
 from core.domain.state_word import state_word
 from core.domain.states import TERMINAL, ExecutionState, TaskState, is_terminal
 from core.domain.tally import holds_slot
@@ -314,8 +315,7 @@ class Planner:
         """Restore the stop of an earlier runner, and whether it had begun to take effect."""
         execution = self._snapshot.execution
         if execution is not None and execution.cancel_requested_at is not None:
-            by = execution.cancel_requested_by or "?"
-            self.stop(Reason.USER_CANCELLED, f"cancelled by {by}")
+            self.stop(Reason.USER_CANCELLED, self._cancel_message(execution))
         ended = [
             task
             for task in self._snapshot.tasks.values()
@@ -330,6 +330,16 @@ class Planner:
                 self.stop(task.reason_code, task.message or "")
         for task in ended:
             self._sweep.note_end(task.reason_code)
+
+    def _cancel_message(self, execution: Execution) -> str:
+        """Return the message of a cancel, with its reason if a step that it has ended tells it."""
+        told = f"cancelled by {execution.cancel_requested_by or '?'}"
+        messages = (
+            task.message or ""
+            for task in self._snapshot.tasks.values()
+            if task.reason_code is Reason.USER_CANCELLED
+        )
+        return next((one for one in messages if one.startswith(f"{told}: ")), told)
 
     # --- internal: what an event changes ----------------------------------------------------------
 

@@ -32,7 +32,7 @@ from core.expression.structure import (
     ternary,
     without_brackets,
 )
-from core.expression.template import Token, condition_tokens
+from core.expression.template import Token, condition_tokens, has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
@@ -210,6 +210,8 @@ def _kind_within(value: Any, names: list[str]) -> str | None:
         if not isinstance(value, dict) or name not in value:
             return None
         value = value[name]
+    if isinstance(value, str) and has_template(value):  # `with` of a group: its type is not known
+        return None
     return kind_of_value(value)
 
 

@@ -201,11 +201,12 @@ def test_a_stop_that_waits_when_an_attempt_starts_ends_it_once() -> None:
 
 def test_a_cancel_request_ends_what_runs_and_skips_the_rest() -> None:
     rig = Rig(a_plan(a_command("a"), a_command("b", "a")), {"a": Act(seconds=1000)})
-    ending = rig.run((2.0, lambda r: r.ask(RequestKind.CANCEL)))
+    ending = rig.run((2.0, lambda r: r.ask(RequestKind.CANCEL, message="wrong branch")))
     assert (ending.state, ending.reason) == (ExecutionState.CANCELLED, Reason.USER_CANCELLED)
     assert rig.state("a") is TaskState.CANCELLED
     assert rig.state("b") is TaskState.SKIPPED
     execution = rig.snapshot.current
+    assert execution.message == "cancelled by operator@rig: wrong branch"
     assert execution.cancel_requested_by == "operator@rig"
     assert rig.result().step_results["a"].status is StepStatus.FAILED
     assert rig.result().step_results["b"].status is StepStatus.SKIPPED
@@ -223,8 +224,9 @@ def test_a_second_cancel_changes_nothing() -> None:
 def test_cancelling_one_step_leaves_the_others_running() -> None:
     mission = a_plan(a_command("a"), a_command("b"), a_command("c", "a"), fail_fast=False)
     rig = Rig(mission, {"a": Act(seconds=1000), "b": Act(seconds=50)})
-    ending = rig.run((2.0, lambda r: r.ask(RequestKind.CANCEL_STEP, "a")))
+    ending = rig.run((2.0, lambda r: r.ask(RequestKind.CANCEL_STEP, "a", message="slow host")))
     assert rig.state("a") is TaskState.CANCELLED
+    assert rig.snapshot.tasks["a"].message == "cancelled by operator@rig: slow host"
     assert rig.state("b") is TaskState.SUCCESS
     assert rig.reason("c") is Reason.UPSTREAM_FAILED
     assert ending.state is ExecutionState.FAILED

@@ -164,3 +164,16 @@ def test_a_fan_out_that_a_stop_has_settled_is_not_expanded_later() -> None:
     assert simulation.run().reason is Reason.USER_CANCELLED
     assert simulation.state("fan") is TaskState.SKIPPED
     assert simulation.started == ["sweep"]
+
+
+def test_the_reason_of_a_cancel_outlives_the_runner_that_took_it() -> None:
+    simulation = Simulation(
+        Mission(version="1.0", name="stopped", steps=(a_step("a"), a_step("b", "a")))
+    )
+    simulation.advance()
+    simulation.emit(CancelRequested(at=simulation.tick(), execution_id=EXECUTION, actor="me"))
+    simulation.planner.stop(Reason.USER_CANCELLED, "cancelled by me: wrong branch")
+    simulation.advance()
+    assert simulation.state("b") is TaskState.SKIPPED
+    crash(simulation)
+    assert simulation.run().message == "cancelled by me: wrong branch"

@@ -217,6 +217,21 @@ def test_what_holds_a_whole_execution_up_is_said_behind_the_step() -> None:
     ]
 
 
+def test_the_reason_of_a_cancel_is_told_once() -> None:
+    message = "cancelled by bob@host: wrong branch"
+    tasks = [a_task("s", TaskState.SKIPPED, Reason.USER_CANCELLED, message=message)]
+    execution = an_execution(
+        ExecutionState.CANCELLED,
+        Reason.USER_CANCELLED,
+        message=message,
+        cancel_requested_at=1,
+        cancel_requested_by="bob@host",
+    )
+    facts = a_scene(tasks, execution=execution)
+    assert explain("s", facts)[0] == f"skipped: {message}"
+    assert explain_execution(facts)[0] == f"cancelled: {message}"
+
+
 def test_a_condition_and_a_trigger_rule_are_quoted_as_authored() -> None:
     steps = [
         a_step("up"),

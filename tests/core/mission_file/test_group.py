@@ -32,6 +32,16 @@ def test_its_steps_become_a_mission_with_what_holds_for_all_steps() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "codes"), [('"{{ item }}"', set()), ("some", {Code.NOT_BOOLEAN}), ("true", set())]
+)
+def test_a_condition_may_be_a_value_whose_type_is_known_when_the_group_starts(
+    value: str, codes: set[Code]
+) -> None:
+    text = step(f"with: {{fast: {value}}}\n    steps: [{{id: a, when: vars.fast, run: x}}]")
+    assert {one.code for one in load_mission(text).diagnostics} == codes
+
+
+@pytest.mark.parametrize(
     ("body", "code", "line"),
     [
         ("steps: [{id: a, rum: x}]", Code.UNKNOWN_KEY, 10),
