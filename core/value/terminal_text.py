@@ -9,8 +9,10 @@ compiling these classes takes longer than printing the rest.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 SEQUENCE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves, erasing
@@ -68,8 +70,13 @@ _WIDE_WHEN_ASSIGNED = (  # blocks whose later additions are wide
 )
 _EMOJI_BASE = "[#*0-9\u00a9\u00ae\u203c\u2049\u2139]"
 _JOINER, _EMOJI_PRESENTATION = "\u200d", "\ufe0f"
+_COMBINING = f"[{_JOINER}{_EMOJI_PRESENTATION}]"
 _CACHED_CHARACTERS = 512
 """Characters up to which the width of a text is cached."""
+_KNOWN_CHARACTERS = 8192
+"""Of how many characters the width is kept."""
+_LOOKED_AT_CHARACTERS = 512
+"""How much of a text is measured first to find its beginning that fits."""
 
 
 def without_sequences(text: str) -> str:
@@ -104,49 +111,82 @@ def width_of(text: str) -> int:
     """
     if text.isascii():
         return len(text)
-    return _width(text) if len(text) < _CACHED_CHARACTERS else sum(_advances(text))
+    return _width(text) if len(text) < _CACHED_CHARACTERS else sum(_widths(text))
 
 
-def end_within(text: str, width: int, start: int = 0) -> int:
-    """Return the end of the longest part of a text, from `start` on, that fits `width` cells."""
+def end_within(text: str, width: int) -> int:
+    """Return the end of the longest part of a text, from its start, that fits `width` cells."""
     if text.isascii():
-        return min(len(text), start + max(0, width))
-    used, end = 0, start
-    for advance in _advances(text, start):
-        used += advance
-        if used > width:
-            break
-        end += 1
-    return end
+        return min(len(text), max(0, width))
+    looked_at = _LOOKED_AT_CHARACTERS
+    while True:
+        end = bisect_right(list(accumulate(_widths(text[:looked_at]))), width)
+        if end < looked_at:
+            return end
+        looked_at *= 4
+
+
+def ends_within(text: str, width: int) -> list[int]:
+    """Return the ends of the parts of a text that fit `width` cells each, one after the other.
+
+    A part has at least one character, whatever its width.
+    """
+    if text.isascii():
+        step = max(1, width)
+        return [*range(step, len(text), step), len(text)]
+    filled = list(accumulate(_widths(text)))
+    ends: list[int] = []
+    start = used = 0
+    while start < len(text):
+        start = max(start + 1, bisect_right(filled, used + width, start))
+        used = filled[start - 1]
+        ends.append(start)
+    return ends
 
 
 @lru_cache(maxsize=4096)
 def _width(text: str) -> int:
-    return sum(_advances(text))
+    return sum(_widths(text))
 
 
-def _advances(text: str, start: int = 0) -> Iterator[int]:
-    """Yield for each character by how many cells it moves the cursor on."""
-    base = ""  # what an emoji presentation selector would widen
-    is_joined = False
-    for index in range(start, len(text)):
-        character = text[index]
-        if is_joined and not character.isascii():  # drawn as one with what is before the joiner
-            is_joined = False
-            yield 0
+def _widths(text: str) -> Sequence[int]:
+    """Return for each character by how many cells it moves the cursor on."""
+    alone = text.translate(_WIDTHS).encode("latin-1")  # many times as fast as one by one
+    if _JOINER not in text and _EMOJI_PRESENTATION not in text:
+        return alone
+    widths = bytearray(alone)
+    joined = -1  # drawn as one with what is before the joiner
+    presented = -1  # where the last base was looked for
+    for found in re.finditer(_COMBINING, text):
+        at = found.start()
+        if at == joined:
             continue
-        is_joined = character == _JOINER
-        if character == _EMOJI_PRESENTATION:
-            yield 1 if base and _is_narrow_emoji(base) else 0
-            base = ""
-        else:
-            advance = _character_width(character)
-            if advance:
-                base = character
-            yield advance
+        if found[0] == _JOINER:
+            if at + 1 < len(text) and not text[at + 1].isascii():
+                joined = at + 1
+                widths[joined] = 0
+            continue
+        base = at - 1
+        while base > presented and not widths[base]:
+            base -= 1
+        widths[at] = base > presented and _is_narrow_emoji(text[base])
+        presented = at
+    return widths
 
 
-@lru_cache(maxsize=4096)
+class _Widths(dict[int, int]):
+    """The widths of characters that were met, by code point; asked by `str.translate`."""
+
+    def __missing__(self, code: int) -> int:
+        if len(self) >= _KNOWN_CHARACTERS:
+            self.clear()
+        width = self[code] = _character_width(chr(code))
+        return width
+
+
+_WIDTHS = _Widths()
+
+
 def _character_width(character: str) -> int:
     category = unicodedata.category(character)
     if category in _ZERO_WIDTH_CATEGORIES:

@@ -7,8 +7,9 @@ unsafe is defined in `core.value.terminal_text`. The command line makes them vis
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
-from core.value.terminal_text import INVISIBLE, SEQUENCE, UNSAFE, end_within, width_of
+from core.value.terminal_text import INVISIBLE, SEQUENCE, UNSAFE, end_within, ends_within, width_of
 
 TAB_WIDTH = 8
 MAX_CHARACTERS_PER_CELL = 8
@@ -156,13 +157,7 @@ def fold(text: str, width: int) -> list[str]:
     """Split a safe text into pieces of at most `width` cells; returns at least one piece."""
     if width <= 0 or width_of(text) <= width:
         return [text]
-    pieces: list[str] = []
-    start = 0
-    while start < len(text):
-        end = max(start + 1, end_within(text, width, start))
-        pieces.append(text[start:end])
-        start = end
-    return pieces
+    return [text[start:end] for start, end in pairwise((0, *ends_within(text, width)))]
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from core.value.terminal_text import UNSAFE, end_within, printable, width_of
+from core.value.terminal_text import UNSAFE, end_within, ends_within, printable, width_of
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -84,10 +85,48 @@ def test_every_character_has_the_width_by_which_textual_lays_out() -> None:
     assert other == []
 
 
-@given(st.text(max_size=40), st.integers(0, 20), st.integers(0, 5))
-def test_the_part_that_fits_is_the_longest(raw: str, width: int, start: int) -> None:
+TRICKY_TEXT = st.text(
+    st.sampled_from("a1#é漢字ｶ한☁❤👩🚀👍 \u0301\u200d\ufe0f\u1160\U0001f3fd"), max_size=30
+)
+"""Wide, narrow and zero-width characters, and those that change the width of their neighbours."""
+
+
+@given(st.text(max_size=40) | TRICKY_TEXT, st.integers(0, 20))
+def test_the_part_that_fits_is_the_longest(raw: str, width: int) -> None:
     text = printable(raw)
-    start = min(start, len(text))
-    end = end_within(text, width, start)
-    assert width_of(text[start:end]) <= width
-    assert end == len(text) or width_of(text[start : end + 1]) > width
+    end = end_within(text, width)
+    assert width_of(text[:end]) <= width
+    assert end == len(text) or width_of(text[: end + 1]) > width
+
+
+def test_the_part_that_fits_is_found_behind_many_characters_without_a_width() -> None:
+    text = "e" + "\u0301" * 5_000 + "漢字"
+    assert [end_within(text, width) for width in (0, 1, 2, 3)] == [0, 5_001, 5_001, 5_002]
+
+
+@given(st.text(max_size=40) | TRICKY_TEXT, st.integers(2, 20))
+def test_a_text_is_divided_into_parts_that_fit(raw: str, width: int) -> None:
+    text = printable(raw)
+    ends = ends_within(text, width)
+    parts = [text[start:end] for start, end in pairwise((0, *ends))]
+    assert "".join(parts) == text
+    assert all(width_of(part) <= width for part in parts)
+    if text:
+        assert all(parts)
+
+
+@given(TRICKY_TEXT)
+def test_a_text_is_as_wide_as_its_characters_are_one_after_the_other(text: str) -> None:
+    base, is_joined, cells = "", False, 0
+    for character in text:
+        if is_joined and not character.isascii():
+            is_joined = False
+            continue
+        is_joined = character == "\u200d"
+        if character == "\ufe0f":
+            cells += width_of(f"{base}\ufe0f") - width_of(base)
+            base = ""
+        elif width_of(character):
+            base = character
+            cells += width_of(character)
+    assert width_of(text) == cells

@@ -159,6 +159,7 @@ class LogPane(SearchableLog):
         line, _piece = self._window.place_of_row(self.scroll_offset.y)
         self.wrapping = not self.wrapping
         self._fold()
+        self._settle_around(line)
         self.scroll_to(x=0, y=self._window.row_of(line), animate=False, force=True)
         self._stick()
         self.post_message(self.Changed())

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rich.style import Style
 
 from core.domain.records import LogEntry, LogStream
+from core.value.terminal_text import ends_within
 from tui.lines.log_tail import stream_mark
 from tui.live.log.log_pages import Line
 from tui.live.log.log_search import LogSearch
@@ -13,12 +15,14 @@ from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import Span
 from tui.words.log_line import JsonLine, Severity, json_line, severity_of
 from tui.words.numbers import time_of_day
-from tui.words.safe_text import clean, fit, fold
-from tui.words.sgr_text import PLAIN, coloured
+from tui.words.safe_text import clean, fit
+from tui.words.sgr_text import MAX_COLOURED_CHARACTERS, PLAIN, coloured
 
 STEP_CELLS = 16
 TIME_CELLS = 13
 MARK_CELLS = 4
+KEPT_TEXTS = 64
+"""Of how many lines the text and its pieces are kept from one row, or frame, to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,7 @@ class LogRows:
 
     def text_of(self, entry: LogEntry) -> str:
         """Return the whole text that is shown of an entry, without what is before it."""
-        record = self._record(entry)
-        return clean(entry.message) if record is None else record.text
+        return _text_of(entry.message, self.records)
 
     def gap(self, text: str, styles: ThemeStyles) -> list[Span]:
         """Return the row between two lines that are apart."""
@@ -56,15 +59,14 @@ class LogRows:
             style = styles.match_current if search.is_current(line) else styles.match
             runs = list(_marked(runs, search.ranges(self.text_of(entry)), style))
         if room is not None:
-            pieces = fold(self.text_of(entry), room)
-            piece = min(piece, len(pieces) - 1)
-            start = sum(map(len, pieces[:piece]))
-            runs = list(_slice(runs, start, start + len(pieces[piece])))
+            ends = _ends_of(entry.message, self.records, room)
+            piece = min(piece, len(ends) - 2)
+            runs = list(_slice(runs, ends[piece], ends[piece + 1]))
         lead = [(" " * self.lead, Style.null())] if piece else self._lead_spans(entry, styles)
         return [*lead, *runs]
 
     def _record(self, entry: LogEntry) -> JsonLine | None:
-        return json_line(entry.message) if self.records else None
+        return _record_of(entry.message, self.records)
 
     def _runs(self, entry: LogEntry, styles: ThemeStyles) -> list[Span]:
         if entry.stream is LogStream.SYSTEM:
@@ -77,8 +79,8 @@ class LogRows:
         record = self._record(entry)
         if record is not None:
             return _record_runs(record, plain, styles)
-        if not self.colours:
-            return [(clean(entry.message), plain)]
+        if not self.colours or len(entry.message) > MAX_COLOURED_CHARACTERS:
+            return [(self.text_of(entry), plain)]
         return [
             (text, plain if sgr is PLAIN else styles.output.style(sgr))
             for text, sgr in coloured(entry.message)
@@ -93,6 +95,22 @@ class LogRows:
         mark, match_style = stream_mark(entry.stream)
         spans.append((f"{mark} ", styles.named(match_style)))
         return spans
+
+
+def _record_of(message: str, records: bool) -> JsonLine | None:
+    return json_line(message) if records else None
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _text_of(message: str, records: bool) -> str:
+    record = _record_of(message, records)
+    return clean(message) if record is None else record.text
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _ends_of(message: str, records: bool, room: int) -> Sequence[int]:
+    """Return the ends of the pieces of a line that is folded; all of its rows ask for them."""
+    return (0, *ends_within(_text_of(message, records), room))
 
 
 def _record_runs(record: JsonLine, style: Style, styles: ThemeStyles) -> list[Span]:

@@ -9,6 +9,7 @@ from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from core.domain.records import LogEntry
 from core.value.terminal_text import width_of
@@ -52,7 +53,26 @@ class LogText(ScrollView, Selectable, can_focus=True):
     # --- geometry --------------------------------------------------------------------------------
 
     def _resized(self) -> None:
-        """Recompute the size of the scrollable content and repaint."""
+        """Recompute the size of the scrollable content, fold what is in sight, and repaint."""
+        self._size_content()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Count the rows of the lines in sight, which may have been estimated until now."""
+        if self._window.room is None:
+            return
+        top = self.scroll_offset.y
+        now = self._window.settle(top, self.scrollable_content_region.height)
+        if now != top:  # the same lines stay in sight: nobody has scrolled
+            if self.text_selection is not None:
+                self.screen.clear_selection()  # the rows have been renumbered
+            self.scroll_target_y = now
+            self.set_reactive(Widget.scroll_y, now)
+            if self.show_vertical_scrollbar:
+                self.vertical_scrollbar.position = now
+        self._size_content()
+
+    def _size_content(self) -> None:
         widest = 0
         if not self.wrapping:
             unfinished = (width_of(clean(entry.message)) for entry in self._unfinished)
@@ -86,7 +106,19 @@ class LogText(ScrollView, Selectable, can_focus=True):
     def _stick(self) -> None:
         """Scroll to the end while following."""
         if self.following:
+            self._settle_around(len(self._window.lines))
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+
+    def _settle_around(self, line: int) -> None:
+        """Count the rows of what will be in sight together with a line."""
+        if self._window.room is not None:
+            self._window.settle_around(line, self.scrollable_content_region.height)
+            self._size_content()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Fold what comes into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        self._settle()
 
     def on_resize(self) -> None:
         """Fold wrapped lines to the new width."""
@@ -144,5 +176,6 @@ class LogText(ScrollView, Selectable, can_focus=True):
 
     def _show_line(self, line: int) -> None:
         """Scroll so that a line of the window is in the middle."""
+        self._settle_around(line)
         row = self._window.row_of(line) - self.scrollable_content_region.height // 2
         self.scroll_to(y=max(0, row), animate=False, force=True)

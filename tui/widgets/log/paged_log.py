@@ -161,8 +161,9 @@ class PagedLog(LogText):
         moved = window.put_before(page) if earlier else -window.put_behind(page)
         if self.text_selection is not None:
             self.screen.clear_selection()  # the rows have been renumbered
-        self._resized()
+        self._size_content()
         self.scroll_to(y=self.scroll_offset.y + moved, animate=False, force=True)
+        self._resized()
 
     def _to(self, wanted: Line) -> None:
         """Go to a line, loading its surroundings if they are not held."""

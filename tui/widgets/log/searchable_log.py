@@ -1,6 +1,7 @@
 """Searches a whole stored log, goes from match to match, and shows the matches alone."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable
 
 from textual import work
@@ -8,13 +9,12 @@ from textual import work
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery, Reader
 from core.value.regex import PatternError
-from core.value.terminal_text import width_of
+from core.value.terminal_text import ends_within, width_of
 from tui.live.log.log_finding import FoundLines, find_lines, last_chunk
 from tui.live.log.log_pages import Line
 from tui.live.log.match_context import around, read_matches
 from tui.search.log_filter import ERRORS
 from tui.widgets.log.paged_log import PagedLog
-from tui.words.safe_text import fold
 
 SEARCH_DEBOUNCE_SECONDS = 0.15
 """How long the search text must be unchanged before the log is searched."""
@@ -185,8 +185,7 @@ class SearchableLog(PagedLog):
         text = self._rows.text_of(found[1])
         start, end = self._search.ranges(text)[0]
         if self._window.room is not None:
-            pieces = fold(text, self._window.room)
-            piece = sum(1 for at in range(len(pieces)) if sum(map(len, pieces[: at + 1])) <= start)
+            piece = bisect_right(ends_within(text, self._window.room), start)
             row = self._window.row_of(line) + piece - self.scrollable_content_region.height // 2
             self.scroll_to(y=max(0, row), animate=False, force=True)
             return
