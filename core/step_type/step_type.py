@@ -216,6 +216,11 @@ class StepType:
         """Run an ASYNC step."""
         raise BugError(f"{call.task_id}: {self.name} ({self.mode.value}) has no coroutine")
 
+    async def is_met(self, call: StepCall) -> bool:
+        """Tell whether what a step waits for is there at this moment; False for one of no wait."""
+        del call
+        return False
+
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Say in one line what would be done, from raw parameters with templates unresolved."""
         if not parameters:

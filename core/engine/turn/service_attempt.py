@@ -29,10 +29,14 @@ async def serve(kind: StepType, ready: Mapping[str, Any], call: StepCall) -> Ste
 
     Returns only when it has failed: it did not become ready in time, or its process has ended.
     """
+    refused = await _answers_already(ready, call)
+    if refused is not None:
+        return refused
     pattern = ready.get("log")
     lines = _LineWatch(call.sink, None if pattern is None else compile_pattern(pattern))
+    before = _look_of(ready, call)
     process = asyncio.ensure_future(kind.run_async(replace(call, sink=lines)))
-    probe = asyncio.ensure_future(_probe(ready, call, lines))
+    probe = asyncio.ensure_future(_probe(ready, call, lines, before))
     try:
         await asyncio.wait({process, probe}, return_when=asyncio.FIRST_COMPLETED)
         if process.done():
@@ -54,10 +58,52 @@ async def serve(kind: StepType, ready: Mapping[str, Any], call: StepCall) -> Ste
                 task.exception()
 
 
+async def _answers_already(ready: Mapping[str, Any], call: StepCall) -> StepOutcome | None:
+    """Return the refusal of a service whose probe would be answered by somebody else."""
+    for name in ("port", "url"):
+        if name in ready:
+            waiting, probe = _waiting_for(name, ready, call, timeout=1.0)
+            if await waiting.is_met(probe):
+                what = f"{_words(ready)} before the service has started"
+                return StepOutcome.failure(
+                    Reason.STEP_ERROR, f"{what}: another process has it", "AnsweredByAnother"
+                )
+    return None
+
+
+def _look_of(ready: Mapping[str, Any], call: StepCall) -> tuple[int, int, int] | None:
+    """Return how the file looks that tells of readiness: one that is left over tells nothing."""
+    if "file" not in ready:
+        return None
+    try:
+        found = (call.working_dir / str(ready["file"])).lstat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _waiting_for(
+    name: str, ready: Mapping[str, Any], call: StepCall, *, timeout: float
+) -> tuple[StepType, StepCall]:
+    """Return the step type that waits, and its call for one probe."""
+    kind = step_type("wait_for")
+    if kind is None:
+        raise BugError("there is no step type that waits")
+    wanted = {name: ready[name], "interval": PROBE_SECONDS, "timeout": timeout}
+    parameters = kind.parameters.model_validate(wanted)
+    return kind, replace(call, parameters=parameters, waited=0.0)
+
+
 async def _probe(
-    ready: Mapping[str, Any], call: StepCall, lines: "_LineWatch"
+    ready: Mapping[str, Any],
+    call: StepCall,
+    lines: "_LineWatch",
+    before: tuple[int, int, int] | None,
 ) -> StepOutcome | None:
-    """Wait until the service is ready; return the outcome of an attempt that is not."""
+    """Wait until the service is ready; return the outcome of an attempt that is not.
+
+    `before` is how a file looked that was there before the service.
+    """
     timeout = float(ready.get("timeout", 60.0))
     if "log" in ready:
         try:
@@ -66,17 +112,21 @@ async def _probe(
         except TimeoutError:
             return _too_late(f"no line matches `{ready['log']}`", timeout)
         return None
-    probed = {name: value for name, value in ready.items() if name in ("port", "url", "file")}
-    if not probed:
+    name = next((one for one in ("port", "url", "file") if one in ready), None)
+    if name is None:
         return None
-    kind = step_type("wait_for")
-    if kind is None:
-        raise BugError("there is no step type that waits")
-    wanted = {**probed, "interval": PROBE_SECONDS, "timeout": timeout}
-    outcome = await kind.run_async(
-        replace(call, parameters=kind.parameters.model_validate(wanted), waited=0.0)
-    )
-    return None if outcome.state is AttemptState.SUCCESS else outcome
+    kind, probe = _waiting_for(name, ready, call, timeout=timeout)
+    outcome = await kind.run_async(probe)
+    if outcome.state is not AttemptState.SUCCESS:
+        return outcome
+    try:
+        async with asyncio.timeout(timeout):
+            stale = {before, None} if before is not None else set()
+            while _look_of(ready, call) in stale:  # noqa: ASYNC110 - a file tells no event
+                await asyncio.sleep(PROBE_SECONDS)
+    except TimeoutError:
+        return _too_late(f"{ready['file']} is as it was before the start", timeout)
+    return None
 
 
 def _too_late(what: str, seconds: float) -> StepOutcome:
@@ -104,7 +154,7 @@ def _words(ready: Mapping[str, Any]) -> str:
     for name, text in (
         ("port", "port {} accepts connections"),
         ("url", "{} answers"),
-        ("file", "{} exists"),
+        ("file", "it has made {}"),
         ("log", "its output has a line with `{}`"),
     ):
         if name in ready:

@@ -52,7 +52,7 @@ READY_KEYS = {
     ),
     "file": Key(
         check=_check_probe,
-        doc="It exists, below the folder of the step.",
+        doc="The service has made it, or written to it, below the folder of the step.",
         schema={"type": "string", "minLength": 1},
         example="server.sock",
         synonyms=("path",),

@@ -104,6 +104,16 @@ class WaitFor(StepType):
             return path_violation(error)
         return StepOutcome.success({"waited_ms": round((call.waited + now() - start) * 1000, 3)})
 
+    async def is_met(self, call: StepCall) -> bool:
+        """Probe once, for a second at most; what is refused is not met."""
+        probe, _ = _probe(call)
+        try:
+            async with asyncio.timeout(_LAST_PROBE_SECONDS):
+                await probe()
+        except (*_NOT_YET, ProbeRefusedError, AddressDeniedError, PathRefusedError):
+            return False
+        return True
+
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Describe what would be waited for."""
         for kind in ("file", "port", "url"):
