@@ -142,7 +142,8 @@ class MissionSecrets:
         return "; ".join(ways)
 
     def _path(self, place: str) -> Path:
-        return self._folder / Path(place).expanduser()
+        # unlike Path.expanduser, this leaves `~nobody` as it is: no such file, rather than an error
+        return self._folder / os.path.expanduser(place)  # noqa: PTH111 - see above
 
     def _program(self, word: str) -> str | None:
         if "/" in word:

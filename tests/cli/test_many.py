@@ -15,6 +15,7 @@ from core.ports.reader import Reader
 from tests.support.cli import Inside, mission, on_a_terminal
 from tui.cli.acting.many import Action, act_on_many
 from tui.cli.invocation import Invocation
+from tui.cli.records import await_records
 from tui.cli.selecting.select_options import Selectors
 
 BAD = """version: "1.0"
@@ -72,6 +73,33 @@ def test_what_would_be_done_is_shown_and_nothing_is_done_without_consent(inside:
         assert "2 failed" in none.err
         assert inside(command, "-l", "batch=7", "--yes", "--json").json == []
     assert inside("cancel", "good", "--dry-run").code == 7
+
+
+def test_without_a_database_nothing_fits_and_nothing_waits_and_a_watched_list_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("good", "bad"))
+    run = Inside(tmp_path / "home", monkeypatch, capfd)
+    for line in ("ls", "queue", "events", "cancel -l batch", "hold --since 1h"):
+        empty = run(*line.split())
+        assert (empty.code, empty.out) == (0, "")
+        assert "there are no executions yet" in empty.err
+    assert run("retry", "--state", "failed", "--json").json == []
+    assert run("queue", "--json").json == {"queues": []}
+    assert run("cancel", "--where", "nmae:x").code == 2
+    for line in ("cancel @last", "retry --name bad", "events @last"):
+        assert run(*line.split()).code == 4
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        run("run", "bad.yaml", "-q")
+
+    environ = {"MISSION_HOME": str(tmp_path / "home")}
+    await_records(Invocation(environ=environ, cwd=tmp_path), sleep=sleep)
+    assert len(pauses) == 1
+    assert run("ls", "--ids").out
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.test_run import SLOW, a_file, processes_of, wait_until_running
 from tests.support.cli import environment, mission, start
+from tests.support.waiting import wait_until
 
 ASKS = """\
 version: "1.0"
@@ -150,3 +151,23 @@ def test_a_runner_that_cannot_be_interrupted_ends_all_the_same(home: Path, tmp_p
     done = mission(home, "run", a_file(tmp_path, text), timeout=30)
     assert done.code == 1
     assert "TIMEOUT" in done.out
+
+
+@pytest.mark.slow
+def test_waiting_for_a_cancel_ends_when_the_runner_dies_first(home: Path, tmp_path: Path) -> None:
+    deaf = SLOW.replace("exec sleep 60", "trap '' TERM; touch deaf; sleep 60; sleep 60")
+    assert deaf != SLOW
+    running = start(home, "run", a_file(tmp_path, deaf))
+    execution_id = wait_until_running(home, "long")
+    wait_until((tmp_path / "deaf").exists, "the step ignores SIGTERM")
+    waiting = start(home, "cancel", execution_id, "--wait")
+    wait_until(
+        lambda: mission(home, "show", execution_id, "--json").json["cancel_requested_at"],
+        "the cancel is under way",
+    )
+    running.kill()
+    running.communicate()
+    _, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 9
+    assert b"died before it had ended" in err
+    assert mission(home, "cancel", execution_id, "--wait", "--force").code == 0

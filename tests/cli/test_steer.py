@@ -255,6 +255,8 @@ def test_a_killed_runner_is_noticed_at_once_and_resumed(inside: Inside) -> None:
     assert "no runner drives this execution" in told
     asked = inside("cancel", execution_id, "--step", "b", "--json").json
     assert asked["owned"] is False
+    for more in ((), ("--dry-run",)):
+        assert inside("cancel", execution_id, "--step", "nope", *more).code == 4
     assert mission(inside.home, "resume", execution_id).code == 0
     ended = wait_for(inside, execution_id, lambda found: found["ended_at"])
     assert [one["state"] for one in ended["task_runs"][0]["attempts"]] == ["LOST", "SUCCESS"]

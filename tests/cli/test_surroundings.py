@@ -12,6 +12,7 @@ from core.errors import UnavailableError, UsageError
 from tests.support.cli import SCRIPT, Inside, environment
 from tui.host.actor import actor_name
 from tui.host.places import find_paths
+from tui.host.scheduling.systemd_timer import installed
 
 MISSION = """
 version: "1.0"
@@ -53,6 +54,12 @@ def test_a_user_without_a_home_is_told_to_set_one(nameless: None) -> None:
     with pytest.raises(UnavailableError, match="no home folder") as caught:
         find_paths({})
     assert "MISSION_HOME" in (caught.value.hint or "")
+
+
+def test_a_user_without_a_home_has_no_timers_and_is_told_so(nameless: None) -> None:
+    with pytest.raises(UnavailableError, match="no home folder"):
+        installed({})
+    assert installed({"XDG_CONFIG_HOME": "/nowhere"}) == []
 
 
 def test_a_user_without_a_name_acts_by_number(nameless: None) -> None:

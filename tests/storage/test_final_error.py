@@ -223,6 +223,9 @@ def test_a_loss_that_cannot_be_recorded_is_said_again_and_again(tmp_path: Path) 
                 assert ran.code == 0
                 assert "died, which cannot be recorded: " in ran.err
                 assert "read-only" in ran.err
+            watched = mission(home, "watch", "@last", "--timeout", "60")
+            assert watched.code == 9
+            assert watched.err.count("cannot be recorded") == 1
         assert "`mission resume " in mission(home, "ls").err
         assert mission(home, "cancel", "@last", "--wait").code in {0, 5}
 

@@ -1,21 +1,28 @@
 """Read access of commands to committed records; records lost runners before reading."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from core.domain.records import Execution
 from core.domain.state_word import counted
-from core.errors import MissionDeckError, UnavailableError
+from core.errors import MissionDeckError, NotFoundError, UnavailableError
 from core.operations.lost import find_lost
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
-from tui.host.current_database import open_current, record_lost_runners
+from tui.host.current_database import open_current, record_lost_runners, require_database
 from tui.words.numbers import moment
 from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:
     from storage.file.final_error import FinalError
+
+_DATABASE_PAUSE_SECONDS = 0.3
+"""The time between two looks for a database that does not exist yet."""
+_CREATION_PAUSES_SECONDS = (0.1, 0.3, 1.0, 3.0)
+"""The times to wait for a database that exists, but is still being created."""
 
 
 @contextmanager
@@ -42,21 +49,59 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
         reader.close()
 
 
-def notice_lost(invocation: Invocation) -> None:
+def has_records(invocation: Invocation) -> bool:
+    """Tell whether there is a database; without one, say so, for a command whose answer is empty.
+
+    With `--json` nothing is said. Raises `UnavailableError` for a database that was truncated.
+    """
+    try:
+        require_database(invocation.paths)
+    except NotFoundError as error:
+        if not invocation.json:
+            invocation.console.say(f"{error.message}: {error.hint}")
+        return False
+    return True
+
+
+def await_records(invocation: Invocation, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Return once there is a database; without one, say so and wait for the first run.
+
+    Raises `UnavailableError` when a database appears that cannot be opened.
+    """
+    if has_records(invocation):
+        return
+    while not invocation.paths.has_database:
+        sleep(_DATABASE_PAUSE_SECONDS)
+    for pause in (*_CREATION_PAUSES_SECONDS, None):
+        try:
+            open_current(invocation.paths)[0].close()
+        except UnavailableError:
+            if pause is None:
+                raise
+            sleep(pause)
+        else:
+            return
+
+
+def notice_lost(invocation: Invocation) -> frozenset[str]:
     """Record lost runners, so that the states shown next are true.
 
-    If the database cannot be written, that is reported, but the command can still read. Final
-    errors of runners that could not write are printed, and removed once the database can be
-    written again.
+    If the database cannot be written, that is reported, but the command can still read: the ids of
+    the executions whose loss is not recorded are returned. Final errors of runners that could not
+    write are printed, and removed once the database can be written again. What lasts is said once.
     """
     say = invocation.console.say
     words = _print_final_errors(invocation)
     try:
         gone = record_lost_runners(invocation.site)
     except MissionDeckError as error:
-        for label in _labels_of_lost(invocation):
-            say(f"the runner of {label} died, which cannot be recorded: {error.message}")
-        return
+        unrecorded = _lost(invocation)
+        for lost in unrecorded:
+            label = safe_line(full_label(lost))
+            invocation.console.say_once(
+                f"the runner of {label} died, which cannot be recorded: {error.message}"
+            )
+        return frozenset(lost.execution_id for lost in unrecorded)
     if words:
         from storage.file.final_error import clear_final_errors
 
@@ -71,12 +116,13 @@ def notice_lost(invocation: Invocation) -> None:
             said.append(f"{counted(one.survivors, 'process', 'processes')} could not be ended")
         said.append(f"`mission resume {safe_line(full_argument(one.execution))}` continues it")
         say("; ".join(said))
+    return frozenset()
 
 
-def _labels_of_lost(invocation: Invocation) -> Sequence[str]:
+def _lost(invocation: Invocation) -> Sequence[Execution]:
     site = invocation.site
     with closing(site.open_reader()) as reader:
-        return [safe_line(full_label(one)) for one in find_lost(reader, site.clock.now())]
+        return find_lost(reader, site.clock.now())
 
 
 def _print_final_errors(invocation: Invocation) -> "Sequence[FinalError]":
@@ -85,7 +131,7 @@ def _print_final_errors(invocation: Invocation) -> "Sequence[FinalError]":
 
     words = read_final_errors(invocation.paths.db)
     for word in words:
-        invocation.console.say(
+        invocation.console.say_once(
             f"{moment(word.at)}: process {word.pid} stopped, because it could not write any more: "
             f"{safe_line(word.message)}"
         )

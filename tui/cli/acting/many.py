@@ -21,7 +21,7 @@ from core.ports.execution_query import ExecutionOrder, ExecutionQuery
 from core.ports.reader import Reader
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
-from tui.cli.records import open_records
+from tui.cli.records import has_records, open_records
 from tui.cli.selecting.mission_name import require_mission
 from tui.cli.selecting.select_options import Selectors
 from tui.output import json_shapes
@@ -98,8 +98,12 @@ def act_on_many(
     Ends with the exit code of the first execution that it failed for. Raises `UsageError` off a
     terminal without `yes`, and for more executions than `MAX_AT_ONCE`.
     """
+    fitting = _fitting(selectors, action, invocation.now)
+    if fitting.mission_name is None and not has_records(invocation):
+        if invocation.json:
+            invocation.console.out_json([])
+        return
     with open_records(invocation) as reader:
-        fitting = _fitting(selectors, action, invocation.now)
         if fitting.mission_name is not None:
             require_mission(reader, fitting.mission_name)
         found = reader.executions(fitting)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, is_terminal
 from core.domain.tally import tally_of_execution, tally_words
-from core.errors import ConflictError
+from core.errors import ConflictError, UnavailableError
 from core.operations.recorded_mission import mission_of
 from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.ports.control import RequestKind
@@ -18,6 +19,7 @@ from tui.cli.acting.many_options import one_or_many_options
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
 from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
+from tui.cli.following.outcome import is_over
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
@@ -27,7 +29,7 @@ from tui.cli.shared_options import seconds_option
 from tui.lines.marked_confirmation import under_way
 from tui.output import json_shapes
 from tui.words.cancel_text import KILL_STEP_TEXT, KILL_TEXT, cancel_text, stop_text
-from tui.words.run_label import full_label
+from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
 
 _LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
@@ -78,6 +80,8 @@ def command(
         if dry_run and step is None:
             show_alone(invocation, reader, many, found)
             return
+        if step is not None:
+            reader.task_run(found.execution_id, step)  # raises for one that does not exist
         if found.state is ExecutionState.CANCELLED and step is None:
             _done(invocation, found, "already cancelled")
             return
@@ -85,7 +89,8 @@ def command(
         scope = kill_text if force else _scope(reader, found, step)
         kind = RequestKind.CANCEL if step is None else RequestKind.CANCEL_STEP
         if dry_run:
-            invocation.console.out(scope or "nothing is left to cancel")
+            told = scope or "nothing is left to cancel"
+            show_alone(invocation, reader, replace(many, plan=lambda *_: told), found)
             return
         asked = send_request(invocation, reader, found, kind, task_id=step, arguments=arguments)
         waits = (wait or timeout is not None) and asked.owned and step is None
@@ -133,12 +138,17 @@ def _scope(reader: Reader, found: Execution, step: str | None) -> str:
 def _wait(
     invocation: Invocation, reader: Reader, found: Execution, timeout: float | None
 ) -> Execution:
-    lost = LostRunnerCheck(invocation)
+    lost = LostRunnerCheck(invocation, found.execution_id)
     for _ in poll_commits(reader, timeout=timeout):
         found = reader.find_execution(found.execution_id)
-        if is_terminal(found.state):
+        if is_over(found):
             break
         lost.check()
+    if not is_terminal(found.state):
+        raise UnavailableError(
+            f"the runner of {full_label(found)} died before it had ended",
+            hint=f"`mission cancel {full_argument(found)}` starts one that ends it",
+        )
     if found.state is not ExecutionState.CANCELLED:
         raise ConflictError(f"{full_label(found)} ended before it was cancelled: {found.state}")
     return found

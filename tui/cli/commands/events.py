@@ -8,7 +8,7 @@ from tui.cli.completion.completions import complete_execution
 from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_titles import StepTitles
-from tui.cli.records import open_records
+from tui.cli.records import await_records, has_records, open_records
 from tui.cli.reference import find_execution
 from tui.output import json_shapes
 
@@ -41,13 +41,17 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
     after an interruption, pass the last `seq` to `--since`.
     """
     console = invocation.console
+    if execution is None and follow:
+        await_records(invocation)
+    elif execution is None and not has_records(invocation):
+        return
     with open_records(invocation) as reader:
         wanted = (
             None
             if execution is None
             else find_execution(invocation, reader, execution).execution_id
         )
-        lost = LostRunnerCheck(invocation)
+        lost = LostRunnerCheck(invocation, wanted)
         items = StepTitles(reader)
         for _ in poll_commits(reader):
             ended = wanted is not None and is_terminal(reader.find_execution(wanted).state)

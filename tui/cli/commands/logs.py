@@ -156,7 +156,7 @@ def _follow(
     """
     live = LiveLine(invocation.console, is_on=not invocation.json)
     cursors: dict[str, int] = {}
-    lost = LostRunnerCheck(invocation)
+    lost = LostRunnerCheck(invocation, query.execution_id)
     there = log_sources(reader, query, children=children)
     for source in there:
         one = _everything(source.query)

@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from core.domain.records import Execution
 from core.domain.states import ExecutionState
-from core.errors import NotFoundError, UsageError
+from core.errors import UsageError
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_execution, complete_mission
 from tui.cli.completion.selector_completions import complete_fields, complete_sort
 from tui.cli.invocation import Invocation
-from tui.cli.records import open_records
+from tui.cli.records import await_records, has_records, open_records
 from tui.cli.reference import find_execution, label_of, parent_labels
 from tui.cli.selecting.list_fields import chosen_fields, chosen_order, field_table, listed_json
 from tui.cli.selecting.list_watch import redraw, rows_within, write_changes
@@ -95,25 +95,23 @@ def command(
         )
 
     asked = query()
-    try:
-        with open_records(invocation) as reader:
-            found = None if parent is None else find_execution(invocation, reader, parent)
-            if asked.mission_name is not None:
-                require_mission(reader, asked.mission_name)
-            _List(
-                invocation,
-                reader,
-                lambda: replace(query(), parent=None if found is None else found.execution_id),
-                named,
-            ).write(only_ids=ids, watch=watch)
-    except NotFoundError as error:
-        is_named = asked.mission_name is not None or parent is not None
-        if invocation.paths.has_database or is_named:
-            raise
-        if invocation.json:
-            invocation.console.out_json([])
-        else:
-            invocation.console.say(f"{error.message}: {error.hint}")
+    if asked.mission_name is None and parent is None:
+        if watch:
+            await_records(invocation)
+        elif not has_records(invocation):
+            if invocation.json:
+                invocation.console.out_json([])
+            return
+    with open_records(invocation) as reader:
+        found = None if parent is None else find_execution(invocation, reader, parent)
+        if asked.mission_name is not None:
+            require_mission(reader, asked.mission_name)
+        _List(
+            invocation,
+            reader,
+            lambda: replace(query(), parent=None if found is None else found.execution_id),
+            named,
+        ).write(only_ids=ids, watch=watch)
 
 
 class _List:

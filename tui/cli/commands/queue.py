@@ -1,11 +1,13 @@
 """`mission queue`: who waits for whom."""
 
+from collections.abc import Sequence
+
 from core.operations.queue import Queue, queues
 from core.ports.claims import Claim
 from core.value.timestamp import SECOND_NS
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.cli.records import open_records
+from tui.cli.records import has_records, open_records
 from tui.words.numbers import rfc3339_or_none, rough
 from tui.words.safe_text import safe_line
 
@@ -18,11 +20,16 @@ def command(invocation: Invocation) -> None:
     waited. What is on hold is passed over until `mission release`. Executions without a live runner
     neither have anything nor wait.
     """
-    with open_records(invocation) as reader:
-        found = queues(reader, invocation.now)
     console = invocation.console
+    is_there = has_records(invocation)
+    found: Sequence[Queue] = ()
+    if is_there:
+        with open_records(invocation) as reader:
+            found = queues(reader, invocation.now)
     if invocation.json:
         console.out_json({"queues": [_shape(queue) for queue in found]})
+        return
+    if not is_there:
         return
     if not found:
         console.say("nobody waits, and no group or mutex is taken")

@@ -60,7 +60,8 @@ def command(invocation: Invocation, reference: str, assume_lost: str | None, wat
             )
         except ConflictError as error:
             if is_terminal(execution.state):
-                error.hint = next_command(execution, reader.task_runs(execution.execution_id))
+                again = next_command(execution, reader.task_runs(execution.execution_id))
+                error.hint = f"again: {again}"
             raise
     how = f"{resumed.value} goes on with it"
     if not invocation.json:

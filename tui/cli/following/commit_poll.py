@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
-from core.errors import WaitTimeoutError
+from core.errors import UnavailableError, WaitTimeoutError
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 from tui.cli.records import notice_lost
@@ -15,17 +15,30 @@ LOST_CHECK_SECONDS = 2.0
 
 
 class LostRunnerCheck:
-    """Checks for dead runners, at most once every few seconds."""
+    """Checks for dead runners, at most once every few seconds.
 
-    def __init__(self, invocation: Invocation) -> None:
+    `awaited` is the execution whose end the command waits for, if it does.
+    """
+
+    def __init__(self, invocation: Invocation, awaited: str | None = None) -> None:
         self._invocation = invocation
+        self._awaited = awaited
         self._next = time.monotonic() + LOST_CHECK_SECONDS
 
     def check(self) -> None:
-        """Record lost runners, if the last check was long enough ago."""
-        if time.monotonic() >= self._next:
-            notice_lost(self._invocation)
-            self._next = time.monotonic() + LOST_CHECK_SECONDS
+        """Record lost runners, if the last check was long enough ago.
+
+        Raises `UnavailableError` if the runner of `awaited` died and that cannot be recorded: its
+        records would never tell, and the command would wait for ever.
+        """
+        if time.monotonic() < self._next:
+            return
+        if self._awaited in notice_lost(self._invocation):
+            raise UnavailableError(
+                "the runner of the execution died",
+                hint="`mission resume` continues it once the database can be written",
+            )
+        self._next = time.monotonic() + LOST_CHECK_SECONDS
 
 
 def poll_commits(

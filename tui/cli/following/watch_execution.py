@@ -75,7 +75,7 @@ def _follow(
     titles = StepTitles(reader)
     told = None if silent or invocation.json else _lines(invocation, reader, found, output)
     after = 0
-    lost = LostRunnerCheck(invocation)
+    lost = LostRunnerCheck(invocation, found.execution_id)
     for _ in poll_commits(reader, timeout=timeout):
         found = reader.find_execution(found.execution_id)
         while page := reader.audit_events(after_seq=after, execution_id=found.execution_id):

@@ -38,6 +38,7 @@ class Console:
         self._out: TextIO | OutputQueue | None = self._stdout
         self._err: TextIO | OutputQueue | None = self._stderr
         self._outlets: tuple[OutputQueue, ...] = ()
+        self._said: set[str] = set()
         self.is_terminal = _is_terminal(self._stdout)
         self.palette = self._palette(self._stdout, colour)
         self.error_palette = self._palette(self._stderr, colour)
@@ -131,6 +132,12 @@ class Console:
         except (OSError, ValueError):
             silence(self._stderr)
             self._err = None
+
+    def say_once(self, text: str) -> None:
+        """Write a line to stderr, unless this method has written the same line before."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text)
 
     def _data(self, text: str, *, keep: bool = False) -> None:
         with _named_failure():

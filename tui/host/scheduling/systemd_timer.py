@@ -3,6 +3,7 @@
 The formats are those of systemd.service(5), systemd.timer(5) and systemd.syntax(7).
 """
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,9 +17,18 @@ _COMMAND_SECONDS = 20.0
 
 
 def unit_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the user's own units."""
+    """Return the folder of the user's own units.
+
+    Raises `UnavailableError` for a user without a home folder.
+    """
     own = environ.get("XDG_CONFIG_HOME")
-    config = Path(own) if own else Path(environ.get("HOME", "~")).expanduser() / ".config"
+    try:
+        config = Path(own) if own else Path(environ.get("HOME", "~")).expanduser() / ".config"
+    except RuntimeError as error:
+        raise UnavailableError(
+            f"user {os.getuid()} has no home folder, where systemd has the timers of users",
+            hint="set HOME, or XDG_CONFIG_HOME, to a folder of your own",
+        ) from error
     return config / "systemd" / "user"
 
 
