@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.domain.events import dump_json
 from core.domain.mission import Mission, MissionStep
 from core.errors import MissionDeckError, NotFoundError
 from core.expression.template import has_template
+from core.mission_file.inner_mission import GROUP, inner_mission
 from core.mission_file.load import load_mission
 from core.step_type.registry import SUB_MISSION_TYPES
 from core.value.suggestion import did_you_mean
@@ -32,7 +32,7 @@ def require_step_path(mission: Mission, name: str, folder: Path) -> None:
         return
     if step.step_type not in SUB_MISSION_TYPES:
         raise NotFoundError(f"`{step_id}` runs no mission with a step `{rest}`")
-    path = None if step.step_type == "group" else folder / str(step.parameters.get("file", ""))
+    path = None if step.step_type == GROUP else folder / str(step.parameters.get("file", ""))
     inner = _mission_of(step, path)
     if inner is not None:
         require_step_path(inner, rest, folder if path is None else path.parent)
@@ -50,10 +50,7 @@ def _mission_of(step: MissionStep, path: Path | None) -> Mission | None:
     What is wrong with its file is told by the step itself.
     """
     if path is None:
-        inner = step.parameters["mission"]
-        variables = {**inner.get("variables", {}), **step.parameters.get("values", {})}
-        content = dump_json({**inner, "variables": variables}).encode()
-        return load_mission(content, name=f"the steps of {step.id}", fmt="json").mission
+        return inner_mission(step)
     if has_template(str(path)):
         return None
     try:

@@ -34,6 +34,8 @@ HARMLESS = frozenset(
     {
         "GIT_CONFIG_NOSYSTEM",
         "LD_BIND_NOW",
+        "PYTHON",
+        "PYTHON_VERSION",
         "PYTHONDONTWRITEBYTECODE",
         "PYTHONFAULTHANDLER",
         "PYTHONHASHSEED",

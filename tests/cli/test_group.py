@@ -46,3 +46,42 @@ def test_a_failed_step_of_a_group_is_retried_alone(
     )
     assert look("logs", "@last", "last").out == "b test\n"
     assert look("audit", "verify").code == 0
+
+
+REFUSED = """version: "1.0"
+name: refused
+steps:
+  - id: each
+    foreach: [1]
+    with: {n: "{{ item }}"}
+    steps:
+      - {id: fine, run: "true"}
+      - id: loads
+        run: "true"
+        env:
+          LD_PRELOAD: "{{ vars.n }}"
+      - id: deep
+        steps:
+          - id: bad
+            run: rm -rf /
+"""
+
+
+def test_plan_and_validate_tell_what_safety_refuses_of_the_steps_of_a_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "refused.yaml").write_text(REFUSED)
+    look = Inside(tmp_path / "home", monkeypatch, capfd)
+    ran = look("validate", "refused.yaml", "--json")
+    assert ran.code == 5
+    told = [(one["task_id"], one["rule"], one["line"]) for one in ran.json["findings"]]
+    assert told == [
+        ("each/loads", "safety.loader-variable", 12),
+        ("each/deep/bad", "safety.rm-root", 16),
+    ]
+    planned = look("plan", "refused.yaml")
+    assert planned.code == 5
+    assert "run 3 steps: fine, loads, deep" in planned.out
+    assert "each/deep/bad  refused by safety.rm-root" in planned.out
+    assert "(refused.yaml:16:13)" in planned.out

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from core.domain.state_word import counted
 from core.expression.condition import precondition_line
+from core.launch.step_path import SEPARATOR
 from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerdict
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
@@ -47,9 +48,11 @@ _STYLES = {
 
 
 def verdict_line(verdict: PlannedVerdict) -> Line:
-    """Return what safety or a policy says of a step, or of the launch."""
+    """Return what safety or a policy says of a step, of one of a group, or of the launch."""
+    _, separator, inner = (verdict.task_id or "").partition(SEPARATOR)
     return [
         ("launch " if verdict.task_id is None else "    ", "text"),
+        *([(f"{clean_line(inner)}  ", "text")] if separator else []),
         decision_span(verdict),
         (clean_line(verdict.message or ""), "muted"),
     ]
@@ -65,7 +68,11 @@ def plan_lines(preview: Preview, verdicts: Sequence[PlannedVerdict] = ()) -> lis
 
     Where a rule of safety or of a policy has something to say of it, that is said below.
     """
-    told = {one.task_id: one for one in verdicts if one.rule is not None}
+    told: dict[str | None, list[Line]] = {}
+    for one in verdicts:
+        if one.rule is not None:  # that on a step of a group stands below the group
+            name = None if one.task_id is None else one.task_id.partition(SEPARATOR)[0]
+            told.setdefault(name, []).append(verdict_line(one))
     lines: list[Line] = []
     for finding in preview.findings:
         lines.append(finding_line(finding))
@@ -75,7 +82,7 @@ def plan_lines(preview: Preview, verdicts: Sequence[PlannedVerdict] = ()) -> lis
     if mission is None:
         return lines
     if None in told:
-        lines.append(verdict_line(told[None]))
+        lines += told[None]
     lines += [secret_line(one) for one in preview.secrets if one.problem or not one.is_masked]
     lines += [
         [("requires ", "muted"), (clean_line(precondition_line(one)), "text")]
@@ -101,10 +108,10 @@ def plan_lines(preview: Preview, verdicts: Sequence[PlannedVerdict] = ()) -> lis
             ]
         )
         if step.id in told:
-            lines.append(verdict_line(told[step.id]))
+            lines += told[step.id]
     if len(mission.steps) > MAX_SHOWN_STEPS:
         lines.append([(f"… {counted(len(mission.steps) - MAX_SHOWN_STEPS, 'more step')}", "faint")])
     handlers = [step.id for step in mission.handlers.all if step.id in told]
     for name in handlers:
-        lines += [[(f"handler {clean_line(name)}", "text")], verdict_line(told[name])]
+        lines += [[(f"handler {clean_line(name)}", "text")], *told[name]]
     return lines

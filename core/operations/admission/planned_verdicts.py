@@ -23,6 +23,7 @@ from core.expression.evaluate import (
 from core.launch.order import Order
 from core.machine.environment import ReadableEnvironment, base_environment, exported, value_text
 from core.mission_file.keys.param_values import resolve_params
+from core.operations.admission.group_order import inner_name, order_of_group
 from core.operations.admission.policy_check import folder_of, requests_for
 from core.operations.site import Site
 from core.output.masker import MASK_TEXT
@@ -79,12 +80,10 @@ def planned_verdicts(site: Site, order: Order, params: Mapping[str, Any]) -> lis
     policies = site.policies(folder_of(order.source_path, order.working_dir))
     gate = site.new_gate(policies)
     planned = PlannedRequests(order, params, site.environ)
-    left_out = order.unselected | order.reuse.keys() | order.set_by_hand
-    steps = [step for step in order.mission.all_steps if step.id not in left_out]
     return [
         *_of_launch(policies, order),
         *_of_preconditions(gate, order.mission, planned),
-        *(_verdict(gate, step, *planned.request(step)) for step in steps),
+        *_of_steps(gate, order, planned, site.environ),
     ]
 
 
@@ -130,6 +129,26 @@ def _of_preconditions(
         if verdict.rule is not None:
             yield verdict
             return
+
+
+def _of_steps(
+    gate: AttemptGate, order: Order, planned: "PlannedRequests", environ: Mapping[str, str]
+) -> Iterator[PlannedVerdict]:
+    """Yield the verdict on each step that would run, and those on the steps of a group behind it.
+
+    Of a step of a group only a verdict that names a rule is told, as that on `GROUP/STEP`.
+    """
+    left_out = order.unselected | order.reuse.keys() | order.set_by_hand
+    for step in order.mission.all_steps:
+        if step.id in left_out:
+            continue
+        yield _verdict(gate, step, *planned.request(step))
+        inner = order_of_group(order, step)
+        if inner is None:
+            continue
+        for one in _of_steps(gate, inner, PlannedRequests(inner, {}, environ), environ):
+            if one.rule is not None:
+                yield replace(one, task_id=inner_name(step, one.task_id or ""))
 
 
 def _verdict(

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.domain.mission import Mission, MissionStep
 from core.machine.environment import is_denied
+from core.mission_file.inner_mission import GROUP, inner_mission
 from core.security.safety.danger_filter import may_be_dangerous
 from core.step_type.registry import BUILT_IN, PROCESS_TYPES
 
@@ -16,6 +17,9 @@ def may_be_refused(mission: Mission) -> bool:
     values = [*_texts(mission.env), *_texts([param.default for param in mission.params])]
     values += [one.script for one in mission.preconditions]
     for step in mission.all_steps:
+        inner = inner_mission(step) if step.step_type == GROUP else None
+        if inner is not None and may_be_refused(inner):
+            return True
         if _sets_code(step.env) or _sets_code(dict.fromkeys((*step.secrets, *step.secret_files))):
             return True
         values += [one.script for one in step.preconditions]

@@ -1,15 +1,17 @@
 """The step that runs steps of its own as a mission within the mission."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from core.domain.events import dump_json
+from core.domain.state_word import counted
 from core.errors import MissionDeckError, UsageError
 from core.expression.template import has_template
 from core.machine.environment import value_text
 from core.step_type.parameter_model import StepParameters
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip, plain_text
 from core.steps.control.sub_mission import MissionOutput, outcome_of, refused
 
 
@@ -42,6 +44,12 @@ class Group(StepType):
     parameters = GroupParameters
     output = MissionOutput
     summary = "Run the steps under `steps` as a whole"
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Name the steps, in the order of the file."""
+        steps = parameters["mission"]["steps"]
+        names = ", ".join(plain_text(step["id"]) for step in steps)
+        return clip(f"run {counted(len(steps), 'step')}: {names}")
 
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Run the steps; if one fails, the group fails."""

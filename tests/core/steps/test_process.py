@@ -518,6 +518,8 @@ def test_the_missions_environment_goes_over_the_runners() -> None:
         ("PYTHONPATH", True),
         ("PYTHONWARNINGS", True),
         ("PYTHONUNBUFFERED", False),
+        ("PYTHON", False),
+        ("PYTHON_VERSION", False),
         ("PATH", False),
         ("LANG", False),
         ("LDFLAGS", False),
