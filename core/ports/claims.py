@@ -1,7 +1,8 @@
 """The interface of queues between executions: groups of missions, and mutexes of steps.
 
-A claim counts for as long as the runner of its execution holds the lease: what a dead runner had is
-free, and what it waited for is asked for again when its execution is resumed.
+A claim counts for as long as the runner of its execution holds the lease. What a dead runner had is
+free once its loss is recorded, since its processes are ended before that; what it waited for is
+asked for again when its execution is resumed.
 """
 
 from enum import StrEnum
@@ -41,10 +42,14 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 class ClaimAnswer(Struct, frozen=True, kw_only=True):
-    """Whether a claim is granted, and else which claims are ahead of it, the next one first."""
+    """Whether a claim is granted, and else which claims are ahead of it, the next one first.
+
+    `abandoned` are the executions ahead whose runners died having what is claimed.
+    """
 
     is_granted: bool
     ahead: tuple[Claim, ...] = ()
+    abandoned: tuple[str, ...] = ()
 
 
 class Claims(Protocol):

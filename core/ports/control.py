@@ -112,6 +112,9 @@ class Control(Protocol):
     async def give_back_claim(self, lease: Lease, claim: Claim) -> None:
         """Remove a claim; the release of the lease removes all. Idempotent."""
 
+    async def give_back_claims(self, lease: Lease) -> None:
+        """Remove all claims of the lease's execution, those of an earlier runner. Idempotent."""
+
     async def release(self, lease: Lease) -> None:
         """Give the lease back. Idempotent."""
 

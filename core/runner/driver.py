@@ -23,6 +23,7 @@ from core.machine.environment import base_environment, value_text
 from core.machine.machine_pressure import MachinePressure
 from core.machine.system_clock import ClockWatch
 from core.operations.abandoned_processes import end_processes, ended_text
+from core.operations.lost import mark_lost
 from core.operations.mission_secret_check import mission_secrets, needed_secrets
 from core.operations.relaunch import earlier_of
 from core.operations.site import OpenStore, Site
@@ -125,6 +126,8 @@ class Driver:
             return
         self._is_resumed = True
         ended = ended_text(await end_processes(plan.snapshot, self._before))
+        if self._lease is not None:
+            await self._store.control.give_back_claims(self._lease)
         if plan.snapshot.current.state is ExecutionState.RUNNING or has_open_attempts(
             plan.snapshot
         ):
@@ -256,7 +259,13 @@ class Driver:
         """Return the claims of the execution, None before its lease is held."""
         if self._lease is None:
             return None
-        return LeasedClaims(self._store.control, self._lease, self._plan.actor)
+        return LeasedClaims(
+            self._store.control, self._lease, self._plan.actor, mark_lost=self._mark_lost
+        )
+
+    async def _mark_lost(self, execution_id: str) -> None:
+        with closing(self._site.open_reader()) as reader:
+            await mark_lost(self._store, self._clock, reader, execution_id)
 
     def _group(self) -> Claim | None:
         """Return the claim of the execution on its concurrency group, None without one."""

@@ -5,6 +5,9 @@ Runs on the connection's thread, inside its transactions.
 
 import sqlite3
 from collections.abc import Iterator
+from enum import Enum
+
+from msgspec.structs import replace
 
 from core.ports.claims import Claim, ClaimAnswer, ClaimKind
 from core.ports.control import Lease
@@ -31,20 +34,29 @@ _DROP_ALL = "DELETE FROM claim WHERE execution_id = ?"
 
 
 def ask(connection: sqlite3.Connection, lease: Lease, wanted: Claim, now: int) -> ClaimAnswer:
-    """Queue a claim up, and grant it if nothing that counts is ahead of it."""
+    """Queue a claim up, and grant it if nothing that counts is ahead of it.
+
+    What a dead runner waited for is dropped; what it had counts until its loss is recorded.
+    """
     own_key = (wanted.kind.value, wanted.name, lease.execution_id, wanted.task_id or "")
     found = list(_of_name(connection, wanted))
     if not any(_is_own(claim, wanted, lease) for _, claim in found):
         connection.execute(_INSERT, (*own_key, wanted.tree, wanted.priority, now))
         found = list(_of_name(connection, wanted))
     ahead: list[Claim] = []
+    abandoned: list[str] = []
     for number, claim in found:
         if _is_own(claim, wanted, lease):
-            return _decide(connection, number, claim, wanted, ahead, now)
-        if not _counts(connection, claim, now):
+            answer = _decide(connection, number, claim, wanted, ahead, now)
+            return replace(answer, abandoned=tuple(abandoned))
+        is_had = claim.granted_at is not None
+        owner = _owner(connection, claim, now)
+        if owner is _Owner.NONE or (owner is _Owner.DEAD and not is_had):
             connection.execute(_DROP_DEAD, (number,))
-        elif not _may_run_beside(claim, wanted) and (claim.granted_at or not claim.is_held):
+        elif not _may_run_beside(claim, wanted) and (is_had or not claim.is_held):
             ahead.append(claim)
+            if owner is _Owner.DEAD:
+                abandoned.append(claim.execution_id)
     raise LookupError(f"the claim on {wanted.name} was not stored")
 
 
@@ -116,7 +128,16 @@ def _may_run_beside(claim: Claim, wanted: Claim) -> bool:
     return wanted.kind is ClaimKind.GROUP and claim.tree == wanted.tree != ""
 
 
-def _counts(connection: sqlite3.Connection, claim: Claim, now: int) -> bool:
-    """Tell whether the runner of a claim's execution is alive."""
+class _Owner(Enum):
+    """Who drives the execution of a claim."""
+
+    NONE = "none"
+    DEAD = "dead"
+    ALIVE = "alive"
+
+
+def _owner(connection: sqlite3.Connection, claim: Claim, now: int) -> _Owner:
     stored = read_lease(connection, claim.execution_id)
-    return stored is not None and stored.owner is not None and is_live(stored.lease, now)
+    if stored is None or stored.owner is None:
+        return _Owner.NONE
+    return _Owner.ALIVE if is_live(stored.lease, now) else _Owner.DEAD

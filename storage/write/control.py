@@ -87,6 +87,10 @@ class SqliteControl:
         """Remove a claim. Idempotent."""
         await self._call(lambda db, _leases: claims.give_back(db, lease, claim))
 
+    async def give_back_claims(self, lease: Lease) -> None:
+        """Remove all claims of the lease's execution. Idempotent."""
+        await self._call(lambda db, _leases: claims.give_back_all(db, lease.execution_id))
+
     async def release(self, lease: Lease) -> None:
         """Release the lease. Idempotent."""
 

@@ -92,15 +92,23 @@ class ControlContract:
         await process.control.give_back_claim(urgent, group())
         assert (await process.control.ask_claim(held, group(priority=9))).is_granted
 
-    async def test_what_a_dead_runner_had_or_waited_for_is_free(self, world: World) -> None:
+    async def test_what_a_dead_runner_had_is_free_once_its_loss_is_recorded(
+        self, world: World
+    ) -> None:
         gone = replace(identity(), pid=2**22 + 1)
         dead, heir = await world.open(gone), await world.open()
         lost = await dead.control.acquire("a")
+        also = await dead.control.acquire("c")
         mine = await heir.control.acquire("b")
         assert (await dead.control.ask_claim(lost, group())).is_granted
+        await dead.control.ask_claim(also, group(priority=9))
 
+        answer = await heir.control.ask_claim(mine, group())
+        assert (names(answer), answer.abandoned) == (["a"], ("a",))
+        await heir.control.release(await heir.control.fence("a"))
         assert (await heir.control.ask_claim(mine, group())).is_granted
         again = await heir.control.acquire("a")
+        await heir.control.give_back_claims(again)
         assert names(await heir.control.ask_claim(again, group())) == ["b"]
         with pytest.raises(LeaseHeldError):
             await dead.control.ask_claim(lost, group())

@@ -15,7 +15,7 @@ class MemoryClaims:
         self._is_live = is_live
 
     def ask(self, execution_id: str, wanted: Claim, now: int) -> ClaimAnswer:
-        self.all = [one for one in self.all if self._is_live(one.execution_id)]
+        self.all = [one for one in self.all if one.granted_at or self._is_live(one.execution_id)]
         own = self._find(execution_id, wanted)
         if own is None:
             own = replace(wanted, execution_id=execution_id, asked_at=now, granted_at=None)
@@ -26,7 +26,10 @@ class MemoryClaims:
         self.all[self.all.index(own)] = held
         ahead = tuple(one for one in self._queue(wanted) if self._is_ahead(one, held))
         if ahead or wanted.is_held:
-            return ClaimAnswer(is_granted=False, ahead=ahead)
+            abandoned = tuple(
+                one.execution_id for one in ahead if not self._is_live(one.execution_id)
+            )
+            return ClaimAnswer(is_granted=False, ahead=ahead, abandoned=abandoned)
         self.all[self.all.index(held)] = replace(held, granted_at=now)
         return ClaimAnswer(is_granted=True)
 

@@ -365,6 +365,9 @@ class MemoryControl:
     async def give_back_claim(self, lease: Lease, claim: Claim) -> None:
         self._claims().give_back(lease.execution_id, claim)
 
+    async def give_back_claims(self, lease: Lease) -> None:
+        self._claims().give_back_all(lease.execution_id)
+
     def _claims(self) -> MemoryClaims:
         if self._world.claims is None:
             self._world.claims = MemoryClaims(self._has_live_owner)
