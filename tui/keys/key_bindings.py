@@ -52,7 +52,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
     "scrolling": _SCROLLING,
     "list": (*_SCROLLING, Key("list.open", "enter", "choose", "open", "Moving", show=True)),
     "steps": (
-        Key("steps.fold", "space", "toggle_fold", "open or close a fold", "Moving"),
+        Key("steps.fold", "space", "toggle_fold", "open or close what a row holds", "Moving"),
         Key("steps.mark", "m", "screen.mark", "mark for L, the logs together", "Looking"),
     ),
     "home": (

@@ -1,6 +1,8 @@
-"""The graph tab of an execution: handlers behind the end, and sub-missions that open in place."""
+"""Sub-missions that open in place: in the graph, with handlers behind its end, list and Gantt."""
 
 from core.domain.mission import Handlers
+from core.domain.reasons import Reason
+from core.domain.states import ExecutionState
 from tests.support.tui import (
     FakeBackend,
     FakeWorld,
@@ -11,6 +13,7 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
+from tui.live.steps.step_path import joined
 from tui.screens.execution import ExecutionScreen
 
 
@@ -49,14 +52,29 @@ def a_release() -> tuple[FakeWorld, FakeBackend, str, str, str]:
 
 
 async def test_a_sub_mission_opens_in_place_two_deep_and_folds_again() -> None:
-    world, backend, run, _part, deep = a_release()
+    world, backend, run, part, deep = a_release()
     async with running(backend, size=(150, 40), start=run) as pilot:
-        await wait_for_text(pilot, "release", "ship")
-        await pilot.press("2")
-        await wait_for_text(pilot, "▶ ship ▸", "┃", "○ tell")
+        # the list opens them below the step that runs each
+        await wait_for_text(pilot, "▶ ▸ ship", "○ ▸ later", "⏎ open in place")
         screen = pilot.app.screen
         assert isinstance(screen, ExecutionScreen)
-        assert screen.selected == "ship"
+        await pilot.press("enter")
+        await wait_for_text(
+            pilot, "▶ ▾ ship", "   shipping#1  running  1✓ 1▶ 1○", "   ▶ ▸ test", "   ✓ pack"
+        )
+        await pilot.press("j", "j", "space")
+        await wait_for_text(pilot, "  ▶ ▾ test", "     testing#1  running  2○", "     ○ unit")
+        world.execution(part, ExecutionState.PAUSED, Reason.USER_PAUSED)
+        await wait_for_text(pilot, "   shipping#1  paused")
+        assert screen._left.path == joined("ship", "test"), "the cursor stays where it is"
+        assert screen.selected == "ship", "the selection is a step of the run"
+        world.execution(part, ExecutionState.RUNNING, Reason.USER_RESUMED)
+        await pilot.press("escape", "k", "space")
+        await wait_until(pilot, lambda: "shipping#1" not in screen_text(pilot.app))
+        assert screen._left.path == "ship"
+        # so does the graph, between the steps
+        await pilot.press("2")
+        await wait_for_text(pilot, "▶ ship ▸", "┃", "○ tell")
         await pilot.press("enter")
         await wait_for_text(pilot, "▶ ship ▾", "┌╌ shipping#1 ╌", "✓ pack", "▶ test ▸", "○ send")
         await wait_for_text(pilot, "⏎ fold it")
@@ -140,3 +158,10 @@ async def test_open_sub_missions_go_back_with_the_run() -> None:
         await pilot.press("escape")
         await wait_until(pilot, lambda: "✓   pack" not in screen_text(pilot.app))
         assert screen.is_current
+        # and so has the list, where they go back with the run as well
+        await pilot.press("1", "enter")
+        await wait_for_text(pilot, "▾ ship", "   shipping#1  running  3✓", "   ✓ pack", "⏎ fold it")
+        await pilot.press(*"<<<<<")
+        await wait_for_text(pilot, "   not started: shipping.yaml as it is now", "   ○ send")
+        await pilot.press(".")
+        await wait_for_text(pilot, "   shipping#1  running  3✓")

@@ -1,4 +1,4 @@
-"""The sub-missions that are open within the graph of a run, read anew when something was committed.
+"""The sub-missions that are open within a run, read anew when something was committed.
 
 A step within them is named by its path: the ids of the steps that lead to it, from the run down.
 """
@@ -61,8 +61,8 @@ class InnerMission:
 class InnerMissions:
     """What is open, by the path of the step that runs it, outermost first.
 
-    `changed` is called after `opened` has changed, with the paths whose task runs have; None when
-    there are other steps than before.
+    `changed` is called after `opened` has changed, with the paths whose task runs have (none if
+    only an execution has); None when there are other steps than before.
     """
 
     def __init__(
@@ -159,17 +159,19 @@ class InnerMissions:
     def _keep(self, found: Mapping[str, InnerMission]) -> None:
         before, self.opened = self.opened, found
         changed: dict[str, TaskRun] = {}
+        told_anew = False
         for path, one in found.items():
             was = before.get(path)
             if was is None or was.tasks.keys() != one.tasks.keys() or was.title != one.title:
                 self._changed(None)
                 return
+            told_anew = told_anew or was.execution != one.execution
             for task_id, task in one.tasks.items() if was.tasks is not one.tasks else ():
                 if was.tasks[task_id] is not task:
                     changed[joined(path, task_id)] = task
         if before.keys() != found.keys():
             self._changed(None)
-        elif changed:
+        elif changed or told_anew:
             self._changed(changed)
 
 
@@ -206,9 +208,11 @@ def _read_run(
             )
     if as_of is not None:
         return replace(known, cursor=0)
+    run = reader.find_execution(run.execution_id)
     cursor, tasks = reader.task_states(run.execution_id, after_seq=known.cursor)
     merged = {**known.tasks, **{task.task_id: task for task in tasks}} if tasks else known.tasks
-    return replace(known, tasks=merged, cursor=cursor, attempt=run.parent_attempt or 0)
+    attempt = run.parent_attempt or 0
+    return replace(known, execution=run, tasks=merged, cursor=cursor, attempt=attempt)
 
 
 def _not_run(task: TaskRun | None) -> str:

@@ -1,32 +1,35 @@
-"""Sub-missions that open in place, within the graph of the run."""
+"""Sub-missions that open in place, within the list, the graph and the Gantt chart of the run."""
 
 from collections.abc import Mapping
 from functools import partial
 
 from textual import work
 
-from core.domain.mission import MissionStep
+from core.domain.mission import EMPTY, MissionStep
 from core.domain.records import TaskRun
 from core.errors import MissionDeckError
+from tui.live.board import Board
 from tui.live.execution_queries import read_sub_mission
 from tui.live.messages import StepOpened
+from tui.live.steps.inner_boards import boards_of
 from tui.live.steps.inner_missions import InnerMissions, may_open
 from tui.live.steps.step_path import SEPARATOR, last_of, parent_of, step_of
 from tui.screens.execution_selection import ExecutionSelection
 from tui.words.safe_text import clean_line
 
-IN_PLACE = ("graph", "gantt")
+IN_PLACE = ("list", "graph", "gantt")
 """The tabs in which a sub-mission opens in place."""
 
 
 class InnerGraphs(ExecutionSelection):
-    """Base of the execution screen: what opens and folds in the graph, and what opens on top."""
+    """Base of the execution screen: what opens and folds in place, and what opens on top."""
 
     def __init__(self, execution_id: str) -> None:
         super().__init__(execution_id)
         self._inner = InnerMissions(
             self.deck.lookup, lambda: self.deck.backend, self._inner_changed, self.run_worker
         )
+        self._inner_boards: Mapping[str, Board] = EMPTY
         self._open_label = ""
 
     def refresh_inner(self) -> None:
@@ -35,8 +38,9 @@ class InnerGraphs(ExecutionSelection):
             self._inner.refresh(self.board, self.as_of)
 
     def on_step_opened(self, event: StepOpened) -> None:
-        """Open or fold a sub-mission in the graph; show any other step in the inspector."""
+        """Open or fold a sub-mission in place; show any other step in the inspector."""
         path = event.task_id
+        self._user_selected = True
         self.select(step_of(path))
         if self._left.tab in IN_PLACE and may_open(*self._step_at(path)):
             if self._inner.is_open(path):
@@ -62,7 +66,7 @@ class InnerGraphs(ExecutionSelection):
     def label_of(self, action: str, label: str) -> str:
         """Label the key that opens by what it does to the step under the cursor."""
         opens = self._left.tab in IN_PLACE and action in ("open", "choose")
-        path = self._left.path if opens and self._has_graph_focus else None
+        path = self._left.path if opens and self._has_view_focus else None
         if path is None:
             return super().label_of(action, label)
         if may_open(*self._step_at(path)):
@@ -78,8 +82,8 @@ class InnerGraphs(ExecutionSelection):
             self.refresh_bindings()
 
     def action_back(self) -> None:
-        """Fold the sub-mission under the cursor in the graph before anything else is left."""
-        path = self._left.path if self._left.tab in IN_PLACE and self._has_graph_focus else None
+        """Fold the sub-mission under the cursor before anything else is left."""
+        path = self._left.path if self._left.tab in IN_PLACE and self._has_view_focus else None
         while path:
             if self._inner.is_open(path):
                 self._fold(path)
@@ -88,7 +92,7 @@ class InnerGraphs(ExecutionSelection):
         super().action_back()
 
     @property
-    def _has_graph_focus(self) -> bool:
+    def _has_view_focus(self) -> bool:
         return self.focused is self._left.focus_target
 
     def _fold(self, path: str) -> None:
@@ -116,7 +120,8 @@ class InnerGraphs(ExecutionSelection):
                 self.deck.show_notice(clean_line(inner.title))
                 self._inner.fold(path)
                 return
-        self._left.inner_changed(opened, changed)
+        self._inner_boards = boards_of(opened, self._inner_boards)
+        self._left.inner_changed(opened, self._inner_boards, changed)
         self.note_offers()
 
     @work(exclusive=True, group="sub-mission")

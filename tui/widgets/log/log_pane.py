@@ -76,7 +76,7 @@ class LogPane(SearchableLog):
         self._unfinished = ()
         self.is_excerpt = False
         self._ending = ""
-        self._empty = empty
+        self.empty_text = empty
         self._placeholder = empty if query is None else "reading …"
         self._search.restart()
         self._gap = None
@@ -100,7 +100,7 @@ class LogPane(SearchableLog):
         """Add lines from the feed; lines of a log that is no longer shown are ignored."""
         if news.token != self._token:
             return
-        self._placeholder = self._empty
+        self._placeholder = self.empty_text
         if news.lines and not news.reset:
             self._search_new_lines()
         if self.is_excerpt:
@@ -187,6 +187,6 @@ class LogPane(SearchableLog):
         place = None if self.following else self._top_line
         self._streams = (self._streams + 1) % len(STREAM_CHOICES)
         ending = self._ending
-        self.show(self._query, empty=self._empty)
+        self.show(self._query, empty=self.empty_text)
         self._ending = ending
         self._place = place

@@ -52,8 +52,8 @@ class PagedLog(LogText):
         self._gap: Line | None = None
         self.dropped_bytes = 0
         """How many bytes of the log the output limit has dropped, as far as that is known."""
-        self._empty = "No step selected"
-        self._placeholder = self._empty
+        self.empty_text = "No step selected"
+        self._placeholder = self.empty_text
         self._streams = 0
 
     @property
@@ -137,7 +137,7 @@ class PagedLog(LogText):
                 return await self._lookup.read(lambda reader: read_around(reader, query, to))
             return await self._lookup.read(lambda reader: read_head(reader, query))
         except MissionDeckError as error:
-            self._empty = self._placeholder = str(error)
+            self.empty_text = self._placeholder = str(error)
             return None
 
     @work(group="log-fetch")

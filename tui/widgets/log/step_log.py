@@ -94,7 +94,10 @@ class StepLog(Vertical):
                     until=None if is_whole else self._until,
                 )
                 empty = "No output"
-        if self.pane.query_shown != query or self.pane.is_stale:
+        is_other = self.pane.query_shown != query or (
+            query is None and self.pane.empty_text != empty
+        )
+        if is_other or self.pane.is_stale:
             self.pane.show(query, empty=empty)
         shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
         ending = "" if self._merged or self._board is None else ending_of(shown, self._board)

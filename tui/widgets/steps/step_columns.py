@@ -1,6 +1,6 @@
 """The widths of the columns of the step list."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 STATE_CELLS = 10
 """The width of a state in one word."""
@@ -31,6 +31,12 @@ class StepColumns:
     def behind_name(self) -> int:
         """How many cells are behind the name and its blank."""
         return self.row - _SIGN_CELLS - self.name
+
+    def indented(self, cells: int) -> "StepColumns":
+        """Return the columns of a row that begins so many cells further right: its name gives."""
+        name = max(4, self.name - cells)
+        why = max(0, self.why - (cells - (self.name - name)))
+        return replace(self, name=name, why=why, row=self.row - cells)
 
 
 def step_columns(

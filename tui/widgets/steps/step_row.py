@@ -1,7 +1,7 @@
 """Draws a row of the list of steps: a step, an item, a fan-out, or what stands for several."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.domain.item_label import item_label
 from core.domain.reasons import Reason
@@ -16,7 +16,7 @@ from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
 from tui.live.steps.breakpoints import breakpoint_text
 from tui.live.steps.bucket import ENDED, Bucket, bucket_of
-from tui.live.steps.step_rows import Alike, Fold
+from tui.live.steps.step_rows import Alike, Fold, Row
 from tui.live.steps.stopping import stopping_of
 from tui.live.steps.usual_time import overdue_text
 from tui.look.theme import ThemeStyles
@@ -33,6 +33,8 @@ INDENT_CELLS = 2
 """By how much an item is indented under its fan-out, and again under a row it is folded into."""
 ARROW_COLUMN = 3
 """The column of the arrow of a row that opens: behind the cursor's mark, the sign and a blank."""
+ARROW_CELLS = 2
+"""The width of an arrow and the blank behind it."""
 MIN_BAR_CELLS, MAX_BAR_CELLS = 6, 24
 """The width of the bar of a fan-out; below the least it is left out."""
 
@@ -45,7 +47,30 @@ _FOLD_WORDS = {
 }
 
 
-def fold_spans(board: Board, row: Fold, styles: ThemeStyles, *, is_open: bool) -> Iterable[Span]:
+def row_spans(
+    board: Board, row: Row, look: "StepLook", last_line: str, *, is_open: bool, opens: bool
+) -> Iterable[Span]:
+    """Return a row of a board: a step, or what stands for several.
+
+    `last_line` is what a running step wrote last; `opens` says that its sub-mission opens below it.
+    """
+    if isinstance(row, Fold):
+        return _fold_spans(board, row, look.styles, is_open=is_open)
+    if isinstance(row, Alike):
+        return _alike_spans(board, row, look.styles, is_open=is_open)
+    if row in board.fan_outs and not look.is_flat:
+        return look.fan_out(board, row, is_open=is_open)
+    return replace(look, arrow=_arrow(is_open) if opens else "").step(board, row, last_line)
+
+
+def row_indent(board: Board, row: Row) -> int:
+    """Return by how many cells a row is indented among those of its board."""
+    if isinstance(row, str):
+        return _indent(board, board.tasks[row])
+    return INDENT_CELLS * (row.parent is not None)
+
+
+def _fold_spans(board: Board, row: Fold, styles: ThemeStyles, *, is_open: bool) -> Iterable[Span]:
     """Return the row of many steps or items in one bucket."""
     state, word = _FOLD_WORDS[row.bucket]
     if row.parent is None:
@@ -58,7 +83,7 @@ def fold_spans(board: Board, row: Fold, styles: ThemeStyles, *, is_open: bool) -
     yield "  space", styles.faint
 
 
-def alike_spans(board: Board, row: Alike, styles: ThemeStyles, *, is_open: bool) -> Iterable[Span]:
+def _alike_spans(board: Board, row: Alike, styles: ThemeStyles, *, is_open: bool) -> Iterable[Span]:
     """Return the row of the failed items with the same error."""
     alike = board.fan_outs[row.parent].same_failures(row.key)
     if alike is None:  # it goes with the next change of the rows
@@ -81,6 +106,8 @@ class StepLook:
     is_flat: bool
     """Whether items are listed without their fan-out, as when filtered."""
     is_marked: bool = False
+    arrow: str = ""
+    """Of a step whose sub-mission opens below it: whether it is open."""
 
     def step(self, board: Board, task_id: str, last_line: str) -> Iterable[Span]:
         """Return the row of a step or an item."""
@@ -92,6 +119,9 @@ class StepLook:
         yield " " * indent, styles.text
         yield from self._sign(task)
         name_style = styles.muted if bucket_of(task) in ENDED else styles.text
+        if self.arrow:
+            yield f"{self.arrow} ", styles.muted
+            indent += ARROW_CELLS
         cells = max(1, columns.name - indent)
         yield fit(shorten(name, cells), cells) + " ", name_style
         stopping = stopping_of(board, task, self.now)

@@ -33,7 +33,7 @@ class StepViews(Vertical):
 
     def __init__(self, clock: Clock, *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
-        self.steps = StepList(clock, id="list")
+        self.steps = StepList(clock, id="list", opens=True)
         self.events = EventList(id="events")
         self.tab = "list"
         self._clock = clock
@@ -121,21 +121,29 @@ class StepViews(Vertical):
 
     @property
     def path(self) -> str | None:
-        """What the cursor of the visible canvas is on; None where there is no canvas."""
+        """What the cursor of the visible view is on; None where sub-missions do not open."""
         canvas = self._canvases.get(self.tab)
-        return None if canvas is None else canvas.path
+        if canvas is None:
+            return self.steps.path if self.tab == "list" else None
+        return canvas.path
 
     def point_at(self, path: str) -> None:
-        """Put the cursor of the visible canvas somewhere."""
+        """Put the cursor of the visible view somewhere."""
         canvas = self._canvases.get(self.tab)
         if canvas is not None:
             canvas.point_at(path)
+        elif self.tab == "list":
+            self.steps.point_at(path)
 
     def inner_changed(
-        self, opened: "Mapping[str, InnerMission]", changed: Mapping[str, TaskRun] | None
+        self,
+        opened: "Mapping[str, InnerMission]",
+        boards: Mapping[str, Board],
+        changed: Mapping[str, TaskRun] | None,
     ) -> None:
         """Draw the sub-missions that are open in place, or newer task runs in them."""
         self._opened = opened
+        self.steps.show_inner(opened, boards)
         for canvas in self._canvases.values():
             canvas.inner_changed(opened, changed)
 
