@@ -195,7 +195,7 @@ class Engine:
         """Fold all that follows from the states; return the ending when nothing can follow."""
         planner, recorder, flow = self._planner, self._recorder, self._flow
         self._armed.all_taken_in()
-        self._mutexes.give_back_unused()
+        self._mutexes.give_back_unused(flow.group)
         self._notes.late_ends()
         self._has_more = False
         while True:

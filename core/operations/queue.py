@@ -68,7 +68,11 @@ def queue_places(reader: Reader, now: int) -> dict[str, QueuePlace]:
 
 def is_on_hold(reader: Reader, execution_id: str) -> bool:
     """Tell whether an execution is held back in its concurrency group."""
-    return any(one.is_held for one in reader.claims() if one.execution_id == execution_id)
+    return any(
+        one.is_held and one.kind is ClaimKind.GROUP
+        for one in reader.claims()
+        if one.execution_id == execution_id
+    )
 
 
 def require_turn(site: Site, order: Order) -> None:

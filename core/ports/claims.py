@@ -25,7 +25,8 @@ class Claim(Struct, frozen=True, kw_only=True):
 
     `tree` is the execution that the claiming one is a part of, or its own id: executions of one
     tree do not wait for each other in a group; empty, it is in no tree. Times are in nanoseconds
-    since the epoch. A claim that `is_held` is passed over until a person releases it.
+    since the epoch. A claim that `is_held` is passed over: a person has put the
+    execution on hold, or has paused it while its step waits for a mutex.
     """
 
     kind: ClaimKind

@@ -1,15 +1,18 @@
 """Steps that need a mutex: each attempt waits until it has it, and gives it back at its end.
 
-A step that waits for one is WAITING with MUTEX and holds no slot.
+A step that waits for one is WAITING with MUTEX and holds no slot. While the execution is paused, it
+keeps its place in the queue, and others pass it.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from msgspec.structs import replace
+
 from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
-from core.domain.states import TaskState, is_terminal
+from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.turn.happening import MutexGranted
 from core.errors import MissionDeckError
@@ -53,9 +56,7 @@ class MutexGate:
         mutex = self._step_of(task_id).mutex
         if mutex is None or self._claims is None or task_id in self._had:
             return False
-        message = f"waits for the mutex `{mutex}`"
-        self._recorder.change(task_id, TaskState.WAITING, Reason.MUTEX, message)
-        self._queue_up(group, task_id)
+        self._begin_to_wait(group, task_id)
         return True
 
     def granted(self, item: MutexGranted) -> None:
@@ -68,13 +69,22 @@ class MutexGate:
         else:
             self.attempt_ended(item.task_id)
 
-    def give_back_unused(self) -> None:
-        """Give back what a step had that ended before its attempt could start."""
-        for task_id in [one for one in self._had if self._has_ended(one)]:
-            self.attempt_ended(task_id)
+    def give_back_unused(self, group: asyncio.TaskGroup | None) -> None:
+        """Give back what a step had that ended before its attempt could start, or cannot start now.
 
-    def _has_ended(self, task_id: str) -> bool:
-        return is_terminal(self._recorder.snapshot.tasks[task_id].state)
+        The latter is so while the execution is paused: the step waits for the mutex again.
+        """
+        for task_id in list(self._had):
+            state = self._recorder.snapshot.tasks[task_id].state
+            if is_terminal(state):
+                self.attempt_ended(task_id)
+            elif state is TaskState.READY and group is not None and self._is_paused:
+                self.attempt_ended(task_id)
+                self._begin_to_wait(group, task_id)
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._recorder.snapshot.current.state is ExecutionState.PAUSED
 
     def attempt_ended(self, task_id: str) -> None:
         """Give the mutex of an attempt back. Idempotent."""
@@ -94,6 +104,11 @@ class MutexGate:
         with suppress(MissionDeckError):  # the heartbeat meets the same, and ends the engine
             await claims.give_back(claim)
 
+    def _begin_to_wait(self, group: asyncio.TaskGroup, task_id: str) -> None:
+        message = f"waits for the mutex `{self._step_of(task_id).mutex}`"
+        self._recorder.change(task_id, TaskState.WAITING, Reason.MUTEX, message)
+        self._queue_up(group, task_id)
+
     def _queue_up(self, group: asyncio.TaskGroup, task_id: str) -> None:
         work = group.create_task(self._wait(task_id), name=f"mutex {task_id}")
         self._waiting[task_id] = work
@@ -112,7 +127,7 @@ class MutexGate:
             task_id=task_id,
             priority=self._priority,
         )
-        while not (await self._claims.ask(claim)).is_granted:
+        while not (await self._claims.ask(replace(claim, is_held=self._is_paused))).is_granted:
             await asyncio.sleep(POLL_SECONDS)
             task = self._recorder.snapshot.tasks[task_id]
             if task.state is not TaskState.WAITING or task.reason_code is not Reason.MUTEX:

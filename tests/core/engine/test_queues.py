@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from core.domain.events import ExecutionStateChanged, Noted, TaskStateChanged
@@ -242,6 +243,33 @@ def test_a_mutex_is_given_back_by_a_step_that_ends_before_its_attempt_starts() -
 
     assert seen == [(TaskState.READY, 1), True]  # it had the mutex, but no slot
     assert rig.state("a") is TaskState.SKIPPED
+
+
+@pytest.mark.parametrize("freed", [3.0, 1.5])
+def test_a_paused_execution_takes_no_mutex_and_keeps_none_that_it_does_not_use(
+    freed: float,
+) -> None:
+    """Also one that it got before it was paused, while its step waited for a slot."""
+    config = MissionConfig(parallel_limit=1)
+    steps = (a_command("a", mutex="db"), a_command("slow"))
+    rig, claims = a_rig(replace(a_plan(*steps), config=config), lambda _: Act(seconds=8.0))
+    blocker = Claim(kind=ClaimKind.MUTEX, name="db", execution_id="other", task_id="x")
+    assert claims.ask("other", blocker, 0).is_granted
+    seen: list[object] = []
+
+    rig.run(
+        (freed, lambda _: claims.give_back("other", blocker)),
+        (2.0, lambda rig: rig.ask(RequestKind.PAUSE)),
+        (5.0, lambda _: seen.append(claims.ask("other", blocker, 0).is_granted)),
+        (6.0, lambda rig: seen.append((rig.state("a"), rig.reason("a")))),
+        (7.0, lambda _: claims.give_back("other", blocker)),
+        (20.0, lambda rig: rig.ask(RequestKind.RESUME)),
+    )
+
+    assert seen == [True, (TaskState.WAITING, Reason.MUTEX)]
+    assert rig.state("a") is TaskState.SUCCESS
+    assert len(rig.executor.jobs) == 2
+    assert claims.all == []
 
 
 def test_a_resumed_execution_queues_up_again() -> None:

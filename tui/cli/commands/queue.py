@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from core.operations.queue import Queue, queues
-from core.ports.claims import Claim
+from core.ports.claims import Claim, ClaimKind
 from core.value.timestamp import SECOND_NS
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
@@ -51,7 +51,7 @@ def _wait(claim: Claim, now: int) -> str:
     if claim.priority:
         parts.append(f"priority {claim.priority}")
     if claim.is_held:
-        parts.append("on hold")
+        parts.append("on hold" if claim.kind is ClaimKind.GROUP else "paused")
     return ", ".join(parts)
 
 
