@@ -11,13 +11,15 @@ from typing import Any
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.keys.defaults import check_defaults
-from core.mission_file.shapes.inner_steps import write_out_group
+from core.mission_file.shapes.inner_steps import GROUP, write_out_group
 from core.step_type.registry import PROCESS_TYPES, REDIRECTS, normalise_type
 
 SCRIPT = "script"
 _SHORT = frozenset({"run", *REDIRECTS})
 _MERGED = ("env", "limits")
 """Defaults that a step's own value adds to, name by name; the others it replaces."""
+_OF_EACH_STEP = ("retry", "timeout_seconds")
+"""Defaults that the steps of a group have: once more for the whole they would multiply attempts."""
 
 
 def write_out(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
@@ -187,7 +189,9 @@ def _add_defaults(
     for key, value in defaults.items():
         if key == "shell":
             _add_shell(step, kind, value, path, problems)
-        elif key == "limits" and kind not in PROCESS_TYPES:
+        elif (key == "limits" and kind not in PROCESS_TYPES) or (
+            key in _OF_EACH_STEP and kind == GROUP
+        ):
             continue
         elif step.get(key) is None:
             step[key] = value

@@ -31,6 +31,22 @@ def test_its_steps_become_a_mission_with_what_holds_for_all_steps() -> None:
     assert set(inner) == {"version", "name", "variables", "env", "templates", "steps"}
 
 
+def test_default_retries_and_timeouts_are_those_of_each_step_and_not_of_the_group_too() -> None:
+    defaults = "defaults: {retry: {max_attempts: 3}, timeout_seconds: 60, env: {A: b}}\n"
+
+    mission = load_mission(defaults + step("steps: [{id: a, run: x}]")).mission
+
+    assert mission is not None
+    (group,) = mission.steps
+    assert (group.retry, group.timeout_seconds, group.env) == (None, None, {"A": "b"})
+    assert group.parameters["mission"]["defaults"]["retry"] == {"max_attempts": 3}
+    own = load_mission(
+        defaults + step("retry: {max_attempts: 2}\n    steps: [{id: a, run: x}]")
+    ).mission
+    assert own is not None
+    assert own.steps[0].retry is not None
+
+
 @pytest.mark.parametrize(
     ("value", "codes"), [('"{{ item }}"', set()), ("some", {Code.NOT_BOOLEAN}), ("true", set())]
 )
