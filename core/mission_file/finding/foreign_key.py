@@ -22,6 +22,20 @@ _OUTPUT = (
     " `$MISSION_OUTPUT`"
 )
 
+_LATE = (
+    "`timeout_seconds: 5m` fails a step that takes longer; docs/coming-from.md has a step that only"
+    " tells it"
+)
+_POOL = (
+    "`mutex: NAME` lets one attempt of all executions run at a time; `max_parallel` limits the"
+    " items of one step, `config.parallel_limit` the attempts of one execution"
+)
+_SENSOR = (
+    "`step_type: wait_for` with `parameters: {file: PATH, interval: 5s, timeout: 1h}`; `repeat`"
+    " asks anything else"
+)
+_BRANCH = "write `when` in the first step of each branch"
+
 FOREIGN_MISSION_KEYS: Mapping[str, str] = {
     "on": _TIMER,
     "schedule": _TIMER,
@@ -49,6 +63,13 @@ FOREIGN_MISSION_KEYS: Mapping[str, str] = {
     "handler_on": "handlers are under `handlers`: on_success, on_failure, on_cancel, always",
     "handlers_on": "handlers are under `handlers`: on_success, on_failure, on_cancel, always",
     "mail_on": "tell somebody from a step under `handlers`",
+    "on_failure_callback": "write a step under `handlers.on_failure`",
+    "on_success_callback": "write a step under `handlers.on_success`",
+    "sla_miss_callback": _LATE,
+    "dagrun_timeout": "write `config: {timeout_seconds: 2h}`",
+    "timeout_sec": "write `config: {timeout_seconds: 2h}`",
+    "group": "`labels: {group: NAME}` names its executions",
+    "hist_retention_days": "`[retention]` of the settings says how long records are kept",
 }
 """Keys of the top level."""
 
@@ -104,7 +125,7 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "timeout_minutes": "write `timeout_seconds: 5m`; a duration may have a unit",
     "execution_timeout": "write `timeout_seconds: 5m`; a duration may have a unit",
     "timeout_sec": "write `timeout_seconds`",
-    "sla": "write `timeout_seconds: 5m`; it fails the step, where an SLA only reports it",
+    "sla": _LATE,
     "task_id": "it is called `id` here",
     "dag_id": "it is the `name` of the mission",
     "status": "write `inputs` and `outputs`: a step is skipped while they have not changed",
@@ -115,7 +136,24 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "mail_on_error": "tell somebody from a step under `handlers.on_failure`",
     "on_failure_callback": "write a step under `handlers.on_failure`",
     "on_success_callback": "write a step under `handlers.on_success`",
-    "pool": "`mutex: NAME` lets one attempt run at a time; `config.parallel_limit` so many",
+    "pool": _POOL,
+    "pool_slots": _POOL,
+    "max_active_tis_per_dag": _POOL,
+    "priority_weight": "ready steps start in the order of the file; `config.priority` decides"
+    " between executions",
+    "queue": "`runs_on` says what a worker of a cluster must have",
+    "poke_interval": _SENSOR,
+    "filepath": _SENSOR,
+    "soft_fail": "`continue_on_error: true` tolerates a failure",
+    "expand": 'write `foreach: "{{ steps.ID.output.parsed }}"`; each run has `item`',
+    "op_kwargs": "values reach a script by `env`",
+    "op_args": "values reach a script by `env`",
+    "task_group": "a step with `steps` is a group",
+    "task_group_id": "a step with `steps` is a group",
+    "trigger_dag_id": "`step_type: mission` with `parameters: {file: FILE}` runs another mission",
+    "params": "`step_type: mission` has `parameters: {file: FILE, params: {NAME: VALUE}}`; a step"
+    " that uses a template or has `steps` has `with`",
+    "signal_on_stop": "write `stop: {signal: INT}`",
     "concurrency": "`mutex: NAME` lets one attempt run at a time; `max_parallel` so many items",
     "permissions": "who may do what is a matter of the machine, not of the mission file",
     "env_file": "name the file under `env_files`",
@@ -146,6 +184,8 @@ _TOOLS = (
     ("a pipeline of GitLab CI", ("stages",)),
     ("an object of Kubernetes, such as a workflow of Argo", ("apiVersion",)),
 )
+_DAGU_KEYS = ("handlerOn", "maxActiveRuns", "histRetentionDays", "dotenv", "mailOn", "schedule")
+"""A DAG of Dagu has `steps`, as a mission has, but no `version`."""
 _FILES = {
     "makefile": "make",
     "gnumakefile": "make",
@@ -157,8 +197,10 @@ _FILES = {
 
 def foreign_data(data: Mapping[str, Any]) -> str | None:
     """Return of which other tool a file with this data is; None if it may be a mission."""
-    if "steps" in data or ("version" in data and "name" in data):
+    if "version" in data and ("steps" in data or "name" in data):
         return None
+    if "steps" in data:
+        return "a DAG of Dagu" if any(key in data for key in _DAGU_KEYS) else None
     return next((tool for tool, keys in _TOOLS if any(key in data for key in keys)), None)
 
 
@@ -193,7 +235,7 @@ FOREIGN_NAMES: Mapping[str, str] = {
     "tasks": "the output of a step is `steps.ID.output`",
     "workflow": "the mission and its run are `execution.mission` and `execution.id`",
     "dag_run": "the mission and its run are `execution.mission` and `execution.id`",
-    "ds": "the start of the run is `execution.started_at`",
+    "ds": "the day that a run is for is best a param; today is `timestamp[:10]`",
     "ti": "the output of a step is `steps.ID.output`",
     "manual": "a step of the type `approval` waits for a person",
     "on_success": _AT_THE_END,
@@ -202,6 +244,34 @@ FOREIGN_NAMES: Mapping[str, str] = {
     "never": "write `when: false`",
 }
 """Names in expressions of other tools."""
+
+FOREIGN_TRIGGER_RULES: Mapping[str, str] = {
+    "none_failed_or_skipped": "it is called `none_failed_min_one_success` here",
+    "dummy": "it is called `always` here",
+    "all_skipped": "`when` can look at `steps.ID.state`, with `trigger_rule: all_done`",
+}
+"""Trigger rules of Airflow that are called otherwise here."""
+
+_TYPES = (
+    (_SENSOR, ("sensor",)),
+    (_BRANCH, ("branch", "circuit", "switch")),
+    ("`step_type: mission` runs another mission", ("dag", "workflow")),
+    (_CONTAINER, ("docker", "container", "kubernetes")),
+    ("write `run: python3 FILE`, or `parameters: {shell: python3}` beside `run`", ("python",)),
+    ("write `run: COMMAND LINE`", ("bash", "shell", "ssh", "exec")),
+    ("tell somebody from a step under `handlers`", ("email", "mail", "slack")),
+    ("write `step_type: noop`", ("empty", "dummy")),
+)
+
+
+def foreign_type_hint(name: str) -> str | None:
+    """Return what to write for a step type of another tool; None for any other word.
+
+    `name` is in snake case, such as `python_operator` or `file_sensor`.
+    """
+    parts = frozenset(name.split("_"))
+    return next((hint for hint, words in _TYPES if not parts.isdisjoint(words)), None)
+
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 

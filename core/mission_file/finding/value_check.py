@@ -293,8 +293,11 @@ def _in_range(value: Any, path: Path, problems: Problems, low: float, high: floa
     return INVALID
 
 
-def one_of(kind: type[StrEnum]) -> Check:
-    """Return a check for the value of an enum's member; it returns the member."""
+def one_of(kind: type[StrEnum], foreign: Mapping[str, str] = MappingProxyType({})) -> Check:
+    """Return a check for the value of an enum's member; it returns the member.
+
+    `foreign` has hints for values of other tools.
+    """
     members = {member.value: member for member in kind}
 
     def check(value: Any, path: Path, problems: Problems) -> Any:
@@ -307,7 +310,7 @@ def one_of(kind: type[StrEnum]) -> Check:
             Code.BAD_VALUE,
             f"{label(path)} must be one of {', '.join(members)}, not {shorten(value)}",
             path,
-            hint=suggest(value, members),
+            hint=foreign.get(value) or suggest(value, members),
         )
         return INVALID
 

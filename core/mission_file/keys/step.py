@@ -1,11 +1,18 @@
 """The keys of a step, and the check of one step."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.domain.mission import MissionStep, TriggerRule
 from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.foreign_key import FOREIGN_STEP_KEYS, WORK_KEYS, in_snake_case
+from core.mission_file.finding.foreign_key import (
+    FOREIGN_STEP_KEYS,
+    FOREIGN_TRIGGER_RULES,
+    WORK_KEYS,
+    foreign_type_hint,
+    in_snake_case,
+)
 from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS, MAX_SCALAR_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
@@ -105,7 +112,9 @@ def check_step_type(value: Any, path: Path, problems: Problems) -> Any:
         Code.UNKNOWN_STEP_TYPE,
         f"unknown step type {shorten(value)}",
         path,
-        hint=suggest(name, known) or f"step types are: {', '.join(known)}",
+        hint=foreign_type_hint(name)
+        or suggest(name, known)
+        or f"step types are: {', '.join(known)}",
     )
     return INVALID
 
@@ -297,7 +306,7 @@ STEP_KEYS = {
     "ready": READY,
     "mutex": MUTEX,
     "trigger_rule": Key(
-        check=one_of(TriggerRule),
+        check=one_of(TriggerRule, FOREIGN_TRIGGER_RULES),
         doc="Which outcomes of the steps it depends on let it run.",
         schema={"enum": [rule.value for rule in TriggerRule]},
         default="all_success",
@@ -467,6 +476,20 @@ def _report_no_work(value: dict[str, Any], path: Path, problems: Problems, what:
         )
 
 
+def _require_keys(value: Mapping[str, Any], path: Path, problems: Problems, what: str) -> None:
+    """Report the required keys that are missing; the name of a step is often meant as its id."""
+    keys, name = _KEYS_WITH_RUN, value.get("name")
+    if "id" not in value and name.__class__ is str and STEP_ID.fullmatch(name):
+        problems.error(
+            Code.MISSING_KEY,
+            f"{what} has no `id`",
+            path,
+            hint=f"write `id: {name}`; `name` is a line for people",
+        )
+        keys = {key: one for key, one in keys.items() if key != "id"}
+    require_keys(value, path, problems, keys, what)
+
+
 def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None:
     """Check one step; return it, or None when anything about it is wrong."""
     fields = check_mapping(value, path, problems, STEP_KEYS, "a step", FOREIGN_STEP_KEYS)
@@ -495,7 +518,7 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
     run = fields.pop("run", None)  # what is still here was not understood, and is reported
     if "id" not in fields or "step_type" not in fields:
         what = f"step `{fields['id']}`" if fields.get("id") not in (None, INVALID) else "the step"
-        require_keys(value, path, problems, _KEYS_WITH_RUN, what)
+        _require_keys(value, path, problems, what)
         if run is None and "step_type" not in fields:
             _report_no_work(value, path, problems, what)
         return None

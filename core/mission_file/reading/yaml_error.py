@@ -25,8 +25,16 @@ _WORDS = (
         None,
     ),
     ("did not find expected '-' indicator", "the indentation of the list does not fit", None),
-    ("did not find expected ',' or ']'", "a list is not closed", "add the missing `,` or `]`"),
-    ("did not find expected ',' or '}'", "a mapping is not closed", "add the missing `,` or `}`"),
+    (
+        "did not find expected ',' or ']'",
+        "a list is not closed",
+        "add the missing `,` or `]`, or quote a text that has one of `{}[],`",
+    ),
+    (
+        "did not find expected ',' or '}'",
+        "a mapping is not closed",
+        "add the missing `,` or `}`, or quote a text that has one of `{}[],` or `: `",
+    ),
     ("found unexpected end of stream", "the text ends inside quotes", "close the quotes"),
     ("found undefined tag handle", "tags are not allowed", "remove the `!`, or quote the text"),
     ("found unknown escape character", "unknown escape in double quotes", "use single quotes"),

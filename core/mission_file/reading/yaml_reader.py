@@ -136,7 +136,8 @@ class _Reader:
                         Code.MULTIPLE_DOCUMENTS,
                         "the file holds more than one YAML document",
                         event,
-                        "one file is one mission: remove the text from `---` on",
+                        "one file is one mission: another one is a file of its own, which a"
+                        " step runs with `step_type: mission`",
                     )
                     return document
                 seen = True

@@ -41,7 +41,10 @@ PRECONDITION_KEYS = {
 }
 
 
-_EXPRESSION = "write an expression in the place of the mapping: `- params.day == 'monday'`"
+_EXPRESSION = (
+    "write an expression in the place of the mapping, `- params.day == 'monday'`, or a script that"
+    " must exit with 0, `- run: test -f FILE`"
+)
 _FOREIGN = {
     "condition": _EXPRESSION,
     "expected": _EXPRESSION,

@@ -38,6 +38,11 @@ def hint_of(text: str, code: Code = Code.UNKNOWN_KEY) -> str:
         ("working-directory: x", "`working_dir`"),
         ("timeout-minutes: 5", "`timeout_seconds: 5m`"),
         ("sla: 5m", "`timeout_seconds: 5m`"),
+        ("poke_interval: 5", "`step_type: wait_for`"),
+        ("expand: {}", "`foreach:"),
+        ("pool_slots: 2", "`mutex: NAME`"),
+        ("params: {}", "`step_type: mission`"),
+        ("signalOnStop: SIGINT", "`stop: {signal: INT}`"),
         ("retries: 3", "max_attempts"),
         ("strategy: {}", "`matrix: {NAME: [VALUES]}`"),
         ("repeatPolicy: {}", "`repeat: {every"),
@@ -64,6 +69,8 @@ def test_a_key_of_another_tool_in_a_step(key: str, told: str) -> None:
         ("jobs: []", "`steps`"),
         ("services: {}", "`service: true`"),
         ("default_args: {}", "`defaults`"),
+        ("dagrun_timeout: 2h", "`config: {timeout_seconds"),
+        ("timeoutSec: 60", "`config: {timeout_seconds"),
     ],
 )
 def test_a_key_of_another_tool_at_the_top(key: str, told: str) -> None:
@@ -92,7 +99,8 @@ def test_no_hint_is_for_a_key_that_exists() -> None:
         ("env: [A=1]", "`NAME: VALUE`"),
         ("retry: 2", "the first attempt counts"),
         ("preconditions: [{sh: x}]", "`run`"),
-        ("preconditions: [{condition: x}]", "write an expression"),
+        ("preconditions: [{condition: x}]", "`- run: test -f FILE`"),
+        ("trigger_rule: none_failed_or_skipped", "`none_failed_min_one_success`"),
         ("when: '${{ 1 < 2 }}'", "without a `$`"),
         ("when: failure()", "`trigger_rule: one_failed`"),
         ("when: github.ref == 'x'", "`params`"),
@@ -116,6 +124,7 @@ def test_a_value_of_another_tool(rest: str, told: str) -> None:
         ("on: push\njobs: {build: {}}\n", "a workflow of GitHub Actions"),
         ("dag_id: x\ntasks: []\n", "a DAG of Airflow"),
         ("services: {db: {}}\n", "a Compose file"),
+        ("name: x\nschedule: x\nsteps: [{id: a, run: x}]\n", "a DAG of Dagu"),
         ("version: '3'\ntasks: {}\n", "a Taskfile"),
         ("stages: [build]\n", "a pipeline of GitLab CI"),
         ("apiVersion: v1\nkind: Workflow\n", "a workflow of Argo"),
@@ -130,6 +139,26 @@ def test_a_file_of_another_tool_is_named(text: str, told: str) -> None:
 def test_a_file_that_is_not_even_yaml_is_named_by_its_name() -> None:
     found = load_mission("all:\n\tcc -o app main.c\n", name="src/Makefile").diagnostics
     assert found[0].message == "this is a file of make, not a mission"
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("PythonOperator", "`run: python3 FILE`"),
+        ("BranchPythonOperator", "`when`"),
+        ("file_sensor", "`step_type: wait_for`"),
+        ("TriggerDagRunOperator", "`step_type: mission`"),
+        ("comand", "did you mean `command`?"),
+    ],
+)
+def test_a_step_type_of_another_tool(kind: str, told: str) -> None:
+    steps = f"steps: [{{id: a, step_type: {kind}}}]\n"
+    assert told in hint_of(steps, Code.UNKNOWN_STEP_TYPE)
+
+
+def test_a_step_with_a_name_alone_is_told_to_make_it_its_id() -> None:
+    assert "write `id: prepare`" in hint_of("steps: [{name: prepare, run: x}]\n", Code.MISSING_KEY)
+    assert "add `id: build`" in hint_of("steps: [{name: Two words, run: x}]\n", Code.MISSING_KEY)
 
 
 def test_a_step_that_does_nothing_is_told_both_ways() -> None:
