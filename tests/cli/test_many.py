@@ -1,19 +1,26 @@
 """Acting on many executions: what is shown before, what is asked, what is done, and what is not."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+import signal
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from msgspec.structs import replace
 
 from core.domain.records import Execution
 from core.domain.states import ExecutionState
-from core.errors import CancelledError, ConflictError
+from core.errors import CancelledError, ConflictError, UnavailableError
+from core.ports.execution_query import NEWEST
 from core.ports.reader import Reader
 from tests.support.cli import Inside, mission, on_a_terminal
-from tui.cli.acting.many import Action, act_on_many
+from tests.support.tui import FakeReader, FakeWorld, mission_of, step
+from tui.cli.acting.action import Action, Done
+from tui.cli.acting.doing import AT_ONCE, Doing
+from tui.cli.acting.many import act_on_many
 from tui.cli.invocation import Invocation
 from tui.cli.records import await_records
 from tui.cli.selecting.select_options import Selectors
@@ -42,7 +49,9 @@ def inside(
     return run
 
 
-def test_what_would_be_done_is_shown_and_nothing_is_done_without_consent(inside: Inside) -> None:
+def test_what_would_be_done_is_shown_and_nothing_is_done_without_consent(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = inside("ls", "--ids").out
     shown = inside("retry", "-l", "batch=7", "--dry-run")
     assert shown.code == 0
@@ -73,6 +82,16 @@ def test_what_would_be_done_is_shown_and_nothing_is_done_without_consent(inside:
         assert "2 failed" in none.err
         assert inside(command, "-l", "batch=7", "--yes", "--json").json == []
     assert inside("cancel", "good", "--dry-run").code == 7
+
+    monkeypatch.setattr("tui.cli.acting.many.MAX_SELECTED", 1)
+    for last in ("--yes", "--dry-run"):
+        refused = inside("retry", "-l", "batch=7", last)
+        assert refused.code == 2
+        assert (
+            "2 executions fit, and one command acts on 1 at most: nothing was done" in refused.err
+        )
+        assert "--since" in refused.err
+    assert inside("ls", "--ids").out == before
 
 
 def test_without_a_database_nothing_fits_and_nothing_waits_and_a_watched_list_waits_for_it(
@@ -131,14 +150,15 @@ def test_what_selects_nothing_or_too_much_is_refused(
 
 
 def test_each_is_looked_at_again_when_its_turn_comes_and_failures_are_told_one_by_one(
-    inside: Inside, capfd: pytest.CaptureFixture[str]
+    inside: Inside, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tui.cli.acting.doing.AT_ONCE", 1)
     inside("run", "bad.yaml", "-q", "-l", "batch=7")
     told = []
 
-    def act(_reader: Reader, one: Execution) -> tuple[str, Mapping[str, Any]]:
+    async def act(_reader: Reader, one: Execution) -> tuple[str, Mapping[str, Any]]:
         if one.run_number == 1:
-            told.append(inside("retry", "bad#2", "--watch").err)
+            told.append((await asyncio.to_thread(inside, "retry", "bad#2", "--watch")).err)
             return "was done", {}
         raise CancelledError("nobody may", hint="ask ada")
 
@@ -166,6 +186,144 @@ def test_each_is_looked_at_again_when_its_turn_comes_and_failures_are_told_one_b
     assert found[3]["error"] == {"code": "CANCELLED", "message": "nobody may", "hint": "ask ada"}
     assert end.value.exit_code == ConflictError.exit_code
     assert told
+
+
+class Office:
+    """Executions of a mission that never ran, and what a command is doing to them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int, *, is_json: bool) -> None:
+        monkeypatch.setenv("MISSION_HOME", "/nonexistent")
+        world = FakeWorld()
+        for _ in range(count):
+            world.launch(mission_of("slow", step("a")))
+        reader = FakeReader(world)
+        self.executions = reader.executions(replace(NEWEST, reverse=True))
+        self.invocation = Invocation.from_process()
+        self.invocation.json = is_json
+        action = Action(
+            verb="mend",
+            states=frozenset(ExecutionState),
+            plan=lambda _reader, _one: "",
+            act=lambda _reader, one: self.act(one.run_number or 0),
+        )
+        self.doing = Doing(self.invocation, reader, action, NEWEST, self.executions)
+        self.under_way: set[int] = set()
+        self.all_begun = asyncio.Event()
+        self.most_at_once = 0
+        self.act_on: Callable[[int], Awaitable[None]] = self.wait_for_all
+
+    async def act(self, number: int) -> Done:
+        """Do what `act_on` does, and count how many are under way."""
+        self.under_way.add(number)
+        self.most_at_once = max(self.most_at_once, len(self.under_way))
+        if self.most_at_once == min(AT_ONCE, len(self.executions)):
+            self.all_begun.set()
+        try:
+            await self.act_on(number)
+        finally:
+            self.under_way.discard(number)
+        return f"{number} was mended", {}
+
+    async def wait_for_all(self, _number: int) -> None:
+        """Wait until as many are under way as may be."""
+        await self.all_begun.wait()
+
+    async def interrupt(self) -> None:
+        """Press Ctrl-C, and wait until it was taken."""
+        before = self.doing.interrupts
+        signal.raise_signal(signal.SIGINT)
+        for _ in range(100):
+            if self.doing.interrupts > before:
+                return
+            await asyncio.sleep(0)
+
+    @property
+    def outcomes(self) -> list[str]:
+        """What came of each."""
+        return [one["outcome"] for one in self.doing.rows]
+
+
+def test_several_are_acted_on_at_once_and_one_that_fails_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office(monkeypatch, 3 * AT_ONCE, is_json=True)
+
+    async def act_on(number: int) -> None:
+        await office.wait_for_all(number)
+        if number == 3:
+            raise OSError(28, "No space left on device")
+        if number == 5:
+            raise ConflictError("nobody may")
+
+    office.act_on = act_on
+    asyncio.run(office.doing.run())
+    assert office.most_at_once == AT_ONCE
+    failed = {at for at, outcome in enumerate(office.outcomes, 1) if outcome == "failed"}
+    assert failed == {3, 5}
+    assert office.doing.code == UnavailableError.exit_code
+    assert office.doing.summary() == f"mend: {3 * AT_ONCE - 2} done, 2 failed"
+
+
+def test_ctrl_c_lets_those_end_that_are_under_way_and_begins_no_other(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    office = Office(monkeypatch, AT_ONCE + 2, is_json=False)
+    interrupted = asyncio.Event()
+
+    async def act_on(number: int) -> None:
+        await office.wait_for_all(number)
+        if number == AT_ONCE:
+            await office.interrupt()
+            interrupted.set()
+        await interrupted.wait()
+
+    office.act_on = act_on
+    asyncio.run(office.doing.run())
+    assert office.outcomes == ["done"] * AT_ONCE + ["not_done"] * 2
+    assert office.doing.code == 130
+    assert office.doing.summary() == f"mend: stopped by Ctrl-C: {AT_ONCE} done, 2 not done"
+    told = capfd.readouterr().err
+    assert f"no more are begun; {AT_ONCE} under way" in told
+    assert ": 1 was mended" in told
+
+
+def test_a_second_ctrl_c_waits_for_none_and_says_whose_outcome_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office(monkeypatch, AT_ONCE + 2, is_json=True)
+
+    async def act_on(number: int) -> None:
+        await office.wait_for_all(number)
+        if number == 1:
+            return
+        if number == AT_ONCE + 1:
+            await office.interrupt()
+            await office.interrupt()
+        await asyncio.Event().wait()
+
+    office.act_on = act_on
+    asyncio.run(office.doing.run())
+    assert sorted(office.outcomes) == ["done"] + ["not_done"] + ["unknown"] * AT_ONCE
+    assert office.doing.code == 130
+    assert office.doing.summary() == (
+        f"mend: stopped by Ctrl-C: 1 done, {AT_ONCE} may have been done, 1 not done"
+    )
+
+
+def test_a_bug_ends_what_is_begun_no_more_and_is_told_with_what_was_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office(monkeypatch, AT_ONCE + 1, is_json=True)
+
+    async def act_on(number: int) -> None:
+        await office.wait_for_all(number)
+        raise ZeroDivisionError
+
+    office.act_on = act_on
+    asyncio.run(office.doing.run())
+    assert office.outcomes == ["failed"] * AT_ONCE + ["not_done"]
+    assert office.doing.bug is not None
+    assert office.doing.code == 70
 
 
 @pytest.mark.slow

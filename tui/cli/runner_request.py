@@ -28,8 +28,23 @@ def send_request(
 ) -> Asked:
     """Store a request and wait for the runner's answer; see `core.operations.request`."""
     invocation.console.best_effort()
-    asked = asyncio.run(
-        request(invocation.site, reader, execution, kind, task_id=task_id, arguments=arguments)
+    return asyncio.run(
+        ask_runner(invocation, reader, execution, kind, task_id=task_id, arguments=arguments)
+    )
+
+
+async def ask_runner(
+    invocation: Invocation,
+    reader: Reader,
+    execution: Execution,
+    kind: RequestKind,
+    *,
+    task_id: str | None = None,
+    arguments: Mapping[str, Any] = EMPTY,
+) -> Asked:
+    """Do the same within an event loop, where others may be asked meanwhile."""
+    asked = await request(
+        invocation.site, reader, execution, kind, task_id=task_id, arguments=arguments
     )
     if asked.warning is not None:
         invocation.console.say(f"warning: policy: {safe_line(asked.warning)}, but only warns")

@@ -4,59 +4,32 @@ What fits is found once for the preview, and each execution once more right befo
 has changed in between is left alone and reported.
 """
 
+import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import click
-from msgspec import Struct
 from msgspec.structs import replace
 
 from core.domain.records import Execution
 from core.domain.state_word import WORDS, counted
-from core.domain.states import ExecutionState
-from core.errors import ConflictError, MissionDeckError, UsageError
+from core.errors import MissionDeckError, UsageError
 from core.ports.execution_query import ExecutionOrder, ExecutionQuery
 from core.ports.reader import Reader
+from tui.cli.acting.action import Action, Planned, planned_json
+from tui.cli.acting.doing import Doing
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.records import has_records, open_records
 from tui.cli.selecting.mission_name import require_mission
 from tui.cli.selecting.select_options import Selectors
-from tui.output import json_shapes
 from tui.output.table import Column, table
 from tui.words.run_label import full_label, run_name
 from tui.words.safe_text import safe_line
 
-MAX_AT_ONCE = 1000
-"""The most executions that one command acts on."""
-
-
-class Action(Struct, frozen=True, kw_only=True):
-    """What is to be done to each execution.
-
-    `plan` says what would be done and raises the error that stands against it; `act` does it and
-    returns what was done in words, and more of it for JSON.
-    """
-
-    verb: str
-    states: frozenset[ExecutionState]
-    """Executions in other states are left alone."""
-    is_unattended: bool = False
-    """Whether those are left alone that another execution retries or runs again."""
-    plan: Callable[[Reader, Execution], str]
-    act: Callable[[Reader, Execution], tuple[str, Mapping[str, Any]]]
-    note: str = ""
-    """What holds of all of them, for the preview."""
-
-
-class _Planned(Struct, frozen=True):
-    """An execution with what would be done to it, or the error that stands against it."""
-
-    execution: Execution
-    told: str
-    error: MissionDeckError | None = None
+MAX_SELECTED = 1000
+"""The most executions that one command acts on: what is more was hardly meant."""
 
 
 def one_or_many(execution: str | None, selectors: Selectors, alone: Mapping[str, object]) -> bool:
@@ -93,10 +66,10 @@ def act_on_many(
     yes: bool,
     dry_run: bool,
 ) -> None:
-    """Preview an action on the selected executions, ask, and do it one after the other.
+    """Preview an action on the selected executions, ask, and do it, to several at once.
 
     Ends with the exit code of the first execution that it failed for. Raises `UsageError` off a
-    terminal without `yes`, and for more executions than `MAX_AT_ONCE`.
+    terminal without `yes`, and for more executions than `MAX_SELECTED`.
     """
     fitting = _fitting(selectors, action, invocation.now)
     if fitting.mission_name is None and not has_records(invocation):
@@ -107,15 +80,17 @@ def act_on_many(
         if fitting.mission_name is not None:
             require_mission(reader, fitting.mission_name)
         found = reader.executions(fitting)
-        if len(found) > MAX_AT_ONCE:
+        if len(found) > MAX_SELECTED:
+            count = sum(reader.count_executions(fitting).values())
             raise UsageError(
-                f"more than {MAX_AT_ONCE:,} executions fit: nothing was done",
-                hint="select fewer, for instance with --since",
+                f"{count:,} executions fit, and one command acts on {MAX_SELECTED:,} at most:"
+                " nothing was done",
+                hint="select fewer, for instance with --since, --until or --name, and repeat it",
             )
         planned = [_plan(reader, action, one) for one in found]
         chosen = [one for one in planned if one.error is None]
         if dry_run and invocation.json:
-            invocation.console.out_json([_json(one, "planned") for one in planned])
+            invocation.console.out_json([planned_json(one) for one in planned])
             return
         if not invocation.json:
             left = _left_alone(reader, selectors.query(invocation.now), fitting)
@@ -124,8 +99,12 @@ def act_on_many(
             return
         if chosen and not yes:
             _ask(invocation, action, len(chosen))
+        if action.ask is not None:
+            for one in chosen:
+                action.ask(reader, one.execution)
         invocation.console.best_effort()
-        _do(invocation, reader, action, fitting, planned)
+        doing = Doing(invocation, reader, action, fitting, [one.execution for one in chosen])
+        _do(invocation, doing, planned)
 
 
 def show_alone(
@@ -134,7 +113,7 @@ def show_alone(
     """Show what an action would do to one execution; raises what stands against it."""
     told = action.plan(reader, execution)
     if invocation.json:
-        invocation.console.out_json(_json(_Planned(execution, told), "planned"))
+        invocation.console.out_json(planned_json(Planned(execution, told)))
     else:
         label = safe_line(full_label(execution))
         invocation.console.out(f"{action.verb} {label}: {safe_line(told)}")
@@ -151,21 +130,21 @@ def _fitting(selectors: Selectors, action: Action, now: int) -> ExecutionQuery:
         is_unattended=action.is_unattended,
         order=ExecutionOrder.NEWEST,
         reverse=True,
-        limit=MAX_AT_ONCE + 1,
+        limit=MAX_SELECTED + 1,
     )
 
 
-def _plan(reader: Reader, action: Action, one: Execution) -> _Planned:
+def _plan(reader: Reader, action: Action, one: Execution) -> Planned:
     try:
-        return _Planned(one, action.plan(reader, one))
+        return Planned(one, action.plan(reader, one))
     except MissionDeckError as error:
-        return _Planned(one, error.message, error)
+        return Planned(one, error.message, error)
 
 
 def _preview(
     invocation: Invocation,
     action: Action,
-    planned: Sequence[_Planned],
+    planned: Sequence[Planned],
     left: str,
     *,
     on_stdout: bool,
@@ -187,7 +166,7 @@ def _preview(
             console.say(line)
 
 
-def _rows(invocation: Invocation, planned: Sequence[_Planned]) -> list[str]:
+def _rows(invocation: Invocation, planned: Sequence[Planned]) -> list[str]:
     if not planned:
         return []
     console = invocation.console
@@ -229,55 +208,19 @@ def _ask(invocation: Invocation, action: Action, count: int) -> None:
         raise click.exceptions.Exit(0)
 
 
-def _do(
-    invocation: Invocation,
-    reader: Reader,
-    action: Action,
-    fitting: ExecutionQuery,
-    planned: Sequence[_Planned],
-) -> None:
-    results = [_json(one, "refused") for one in planned if one.error is not None]
-    code = 0
+def _do(invocation: Invocation, doing: Doing, planned: Sequence[Planned]) -> None:
     try:
-        for one in planned:
-            if one.error is not None:
-                continue
-            label = safe_line(full_label(one.execution))
-            try:
-                told, facts = action.act(reader, _as_it_is_now(reader, fitting, one.execution))
-            except MissionDeckError as error:
-                code = code or error.exit_code
-                results.append(_json(_Planned(one.execution, error.message, error), "failed"))
-                if not invocation.json:
-                    hint = f" ({safe_line(error.hint)})" if error.hint else ""
-                    invocation.console.say(f"{label}: {safe_line(error.message)}{hint}")
-                continue
-            results.append({**_json(_Planned(one.execution, told), "done"), **facts})
-            if not invocation.json:
-                invocation.console.say(f"{label}: {safe_line(told)}")
+        if any(one.error is None for one in planned):
+            asyncio.run(doing.run())
     finally:
         if invocation.json:
-            invocation.console.out_json(results)
-    finish(code)
+            refused = [planned_json(one) for one in planned if one.error is not None]
+            invocation.console.out_json([*refused, *doing.rows])
+        elif len(doing.rows) > 1:
+            invocation.console.say(doing.summary())
+    if doing.bug is not None:
+        from tui.cli.bug_report import write_bug_report
 
-
-def _as_it_is_now(reader: Reader, fitting: ExecutionQuery, one: Execution) -> Execution:
-    """Return the execution as it is now; `ConflictError` if the action is not for it any more."""
-    found = reader.executions(replace(fitting, ids=frozenset({one.execution_id})))
-    if found:
-        return found[0]
-    now = reader.find_execution(one.execution_id)
-    if now.state is not one.state:
-        raise ConflictError(f"left alone: it is {WORDS[now.state.value]} now")
-    raise ConflictError("left alone: it does not fit any more, somebody else has acted on it")
-
-
-def _json(one: _Planned, outcome: str) -> dict[str, Any]:
-    """Return an execution and what becomes of it: `planned`, `done`, `refused` or `failed`."""
-    return {
-        "execution_id": one.execution.execution_id,
-        "reference": json_shapes.reference_of(one.execution),
-        "outcome": outcome if one.error is None or outcome == "failed" else "refused",
-        "message": one.told,
-        "error": None if one.error is None else json_shapes.failure(one.error)["error"],
-    }
+        report = write_bug_report(doing.bug, invocation, sys.argv[1:])
+        invocation.console.say(f"report: {report}")
+    finish(doing.code)

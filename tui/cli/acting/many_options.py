@@ -22,7 +22,10 @@ def one_or_many_options(*, dry_run: str = _DRY_RUN) -> Callable[[F], F]:
     def add(function: F) -> F:
         found = click.option("--dry-run", is_flag=True, help=dry_run)(function)
         found = click.option(
-            "-y", "--yes", is_flag=True, help="Act on many executions without asking."
+            "-y",
+            "--yes",
+            is_flag=True,
+            help="Act on many executions, at most 1,000, without asking.",
         )(found)
         found = select_options(found)
         return click.argument(

@@ -1,17 +1,21 @@
 """Holds and releases executions that wait in a concurrency group, one or many."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from core.domain.records import Execution
 from core.domain.states import ExecutionState
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
-from tui.cli.acting.many import Action, act_on_many, one_or_many, show_alone
+from tui.cli.acting.action import Action, Done
+from tui.cli.acting.many import act_on_many, one_or_many, show_alone
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.cli.runner_request import outcome_words, print_request, require_queued, send_request
+from tui.cli.runner_request import (
+    ask_runner,
+    outcome_words,
+    print_request,
+    require_queued,
+    send_request,
+)
 from tui.cli.selecting.select_options import Selectors
 
 
@@ -33,9 +37,9 @@ def steer_queued(
         require_queued(found)
         return "waits in its concurrency group"
 
-    def act(reader: Reader, found: Execution) -> tuple[str, Mapping[str, Any]]:
+    async def act(reader: Reader, found: Execution) -> Done:
         require_queued(found)
-        return outcome_words(send_request(invocation, reader, found, kind)), {}
+        return outcome_words(await ask_runner(invocation, reader, found, kind)), {}
 
     action = Action(verb=kind.value, states=frozenset({ExecutionState.PAUSED}), plan=plan, act=act)
     if one_or_many(execution, selectors, {}):

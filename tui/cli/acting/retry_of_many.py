@@ -1,15 +1,12 @@
 """The retry of many executions: what failed in each, in a new execution linked to it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from core.domain.records import Execution
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState
 from core.errors import ConflictError
 from core.ports.reader import Reader
-from tui.cli.acting.many import Action
-from tui.cli.following.linked_start import start_one_of_many
+from tui.cli.acting.action import Action, Done
+from tui.cli.following.linked_start import ask_for_inputs, start_one_of_many
 from tui.cli.invocation import Invocation
 
 
@@ -29,8 +26,11 @@ def retry_of_many(invocation: Invocation, *, downstream: bool, reason: str) -> A
         chosen = planned(reader, found).chosen
         return f"{counted(len(chosen.run), 'step')} again, {len(chosen.reuse):,} reused"
 
-    def act(reader: Reader, found: Execution) -> tuple[str, Mapping[str, Any]]:
-        return start_one_of_many(invocation, planned(reader, found).order)
+    def ask(reader: Reader, found: Execution) -> None:
+        ask_for_inputs(invocation, planned(reader, found).order)
+
+    async def act(reader: Reader, found: Execution) -> Done:
+        return await start_one_of_many(invocation, planned(reader, found).order)
 
     return Action(
         verb="retry",
@@ -38,4 +38,5 @@ def retry_of_many(invocation: Invocation, *, downstream: bool, reason: str) -> A
         is_unattended=True,
         plan=plan,
         act=act,
+        ask=ask,
     )

@@ -14,7 +14,8 @@ from core.operations.recorded_mission import mission_of
 from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
-from tui.cli.acting.many import Action, act_on_many, one_or_many, show_alone
+from tui.cli.acting.action import Action, Done
+from tui.cli.acting.many import act_on_many, one_or_many, show_alone
 from tui.cli.acting.many_options import one_or_many_options
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
@@ -23,7 +24,7 @@ from tui.cli.following.outcome import is_over
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.cli.runner_request import outcome_words, print_request, send_request
+from tui.cli.runner_request import ask_runner, outcome_words, print_request, send_request
 from tui.cli.selecting.select_options import Selectors
 from tui.cli.shared_options import seconds_option
 from tui.lines.marked_confirmation import under_way
@@ -110,8 +111,8 @@ def _many(invocation: Invocation, arguments: Mapping[str, Any], *, force: bool) 
             raise ConflictError(f"it has ended: {found.state}")
         return under_way(found)
 
-    def act(reader: Reader, found: Execution) -> tuple[str, Mapping[str, Any]]:
-        asked = send_request(invocation, reader, found, RequestKind.CANCEL, arguments=arguments)
+    async def act(reader: Reader, found: Execution) -> Done:
+        asked = await ask_runner(invocation, reader, found, RequestKind.CANCEL, arguments=arguments)
         return outcome_words(asked), {}
 
     return Action(

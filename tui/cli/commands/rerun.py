@@ -1,8 +1,5 @@
 """`mission rerun`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from core.domain.records import Execution
@@ -10,11 +7,13 @@ from core.domain.state_word import counted
 from core.domain.states import ExecutionState, is_terminal
 from core.launch.order import Order
 from core.ports.reader import Reader
-from tui.cli.acting.many import Action, act_on_many, one_or_many, show_alone
+from tui.cli.acting.action import Action, Done
+from tui.cli.acting.many import act_on_many, one_or_many, show_alone
 from tui.cli.acting.many_options import one_or_many_options
 from tui.cli.command import command as declare
 from tui.cli.following.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import (
+    ask_for_inputs,
     break_option,
     start_linked,
     start_one_of_many,
@@ -61,10 +60,13 @@ def command(
         steps = order_of(reader, found).mission.steps
         return f"{counted(len(steps), 'step')} again"
 
-    def act(reader: Reader, found: Execution) -> tuple[str, Mapping[str, Any]]:
-        return start_one_of_many(invocation, order_of(reader, found))
+    def ask(reader: Reader, found: Execution) -> None:
+        ask_for_inputs(invocation, order_of(reader, found))
 
-    many = Action(verb="rerun", states=_ENDED, plan=plan, act=act)
+    async def act(reader: Reader, found: Execution) -> Done:
+        return await start_one_of_many(invocation, order_of(reader, found))
+
+    many = Action(verb="rerun", states=_ENDED, plan=plan, act=act, ask=ask)
     if one_or_many(execution, selectors, {"--watch": watch, "--break": breakpoints}):
         act_on_many(invocation, selectors, many, yes=yes, dry_run=dry_run)
         return

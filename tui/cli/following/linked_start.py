@@ -63,19 +63,25 @@ def start_detached(invocation: Invocation, order: Order) -> Execution:
     import asyncio
 
     from core.operations.launch import launch_detached
-    from core.operations.mission_secret_check import ordered_secrets
-    from tui.cli.secret_input import ask_secret_inputs
 
-    ask_secret_inputs(invocation, order.mission, ordered_secrets(order))
+    ask_for_inputs(invocation, order)
     invocation.console.best_effort()
     return asyncio.run(launch_detached(invocation.site, order))
 
 
-def start_one_of_many(invocation: Invocation, order: Order) -> tuple[str, Mapping[str, Any]]:
-    """Start an execution in a detached runner; write its id, and return it in words and as JSON."""
-    execution = start_detached(invocation, order)
-    if not invocation.json:
-        invocation.console.out(execution.execution_id)
+def ask_for_inputs(invocation: Invocation, order: Order) -> None:
+    """Ask on a terminal for the secret inputs of an execution that have no value yet."""
+    from core.operations.mission_secret_check import ordered_secrets
+    from tui.cli.secret_input import ask_secret_inputs
+
+    ask_secret_inputs(invocation, order.mission, ordered_secrets(order))
+
+
+async def start_one_of_many(invocation: Invocation, order: Order) -> tuple[str, Mapping[str, Any]]:
+    """Start an execution in a detached runner; return that in words and as JSON."""
+    from core.operations.launch import launch_detached
+
+    execution = await launch_detached(invocation.site, order)
     name = reference_of(execution)
     new = {"execution_id": execution.execution_id, "reference": name}
     return f"{name} runs in the background", {"started": new}

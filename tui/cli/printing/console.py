@@ -40,13 +40,19 @@ class Console:
         self._outlets: tuple[OutputQueue, ...] = ()
         self._said: set[str] = set()
         self.is_terminal = _is_terminal(self._stdout)
+        self.is_error_terminal = _is_terminal(self._stderr)
         self.palette = self._palette(self._stdout, colour)
         self.error_palette = self._palette(self._stderr, colour)
 
     @property
     def width(self) -> int | None:
         """Columns of the terminal; None if stdout is not a terminal and lines are not cut."""
-        return shutil.get_terminal_size((80, 24)).columns if self.is_terminal else None
+        return self.columns if self.is_terminal else None
+
+    @property
+    def columns(self) -> int:
+        """Columns of the terminal that this process has; 80 if it has none."""
+        return shutil.get_terminal_size((80, 24)).columns
 
     def best_effort(self) -> None:
         """From now on, never let output fail or block this process.
@@ -123,10 +129,10 @@ class Console:
             if self._out is not None:
                 self._out.flush()
 
-    def say(self, text: str = "") -> None:
+    def say(self, text: str = "", *, end: str = "\n") -> None:
         """Write a line to stderr; errors are ignored."""
         try:
-            _write(self._err, _drawn(text, self.error_palette) + "\n", keep=True)
+            _write(self._err, _drawn(text, self.error_palette) + end, keep=True)
             if self._err is not None:
                 self._err.flush()
         except (OSError, ValueError):

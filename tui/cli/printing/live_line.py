@@ -7,21 +7,26 @@ _ERASE = "\r\x1b[K"
 
 
 class LiveLine:
-    """Shows the line in progress of a followed log; does nothing if stdout is not a terminal."""
+    """Shows a line that is still changing; does nothing if its stream is not a terminal."""
 
-    def __init__(self, console: Console, *, is_on: bool = True) -> None:
+    def __init__(self, console: Console, *, is_on: bool = True, on_stderr: bool = False) -> None:
         self._console = console
-        self._is_on = is_on and console.is_terminal
+        self._on_stderr = on_stderr
+        is_terminal = console.is_error_terminal if on_stderr else console.is_terminal
+        self._is_on = is_on and is_terminal
         self._shown = ""
 
     def show(self, text: str) -> None:
         """Redraw the line; an empty text removes it."""
         if not self._is_on:
             return
-        width = (self._console.width or 80) - 1
+        width = self._console.columns - 1
         line = cut(safe_line(last_overwritten(text)).expandtabs(), width)
         if line != self._shown:
-            self._console.out_raw(_ERASE + line)
+            if self._on_stderr:
+                self._console.say(_ERASE + line, end="")
+            else:
+                self._console.out_raw(_ERASE + line)
             self._shown = line
 
     def clear(self) -> None:
