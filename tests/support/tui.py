@@ -4,6 +4,7 @@
 """
 
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -960,13 +961,13 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
-async def wait_until(pilot: Pilot[Any], condition: Callable[[], bool], *, tries: int = 200) -> None:
-    """Let the application run until something is true."""
-    for _ in range(tries):
-        if condition():
-            return
+async def wait_until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    """Let the application run until something is true, for a minute at most."""
+    given_up_at = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > given_up_at:
+            raise AssertionError(f"never became true; on the screen:\n{screen_text(pilot.app)}")
         await pilot.pause(0.02)
-    raise AssertionError(f"never became true; on the screen:\n{screen_text(pilot.app)}")
 
 
 async def type_in(pilot: Pilot[Any], text: str) -> None:

@@ -210,7 +210,7 @@ async def test_a_lost_database_is_a_banner_that_goes_again() -> None:
         world.version += 1
         await wait_for_text(pilot, "cannot read: disk I/O error")
         world.broken = ""
-        await wait_until(pilot, lambda: "cannot read" not in screen_text(pilot.app), tries=300)
+        await wait_until(pilot, lambda: "cannot read" not in screen_text(pilot.app))
 
 
 async def test_a_picture_is_saved_as_svg(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from core.ports.execution_query import ExecutionOrder
 from tui.lines.home_lines import count_note, home_parts, pane_parts
 from tui.live.backend import MissionFile
 from tui.screens.panes.resizable_panes import Extent, ResizablePanes
+from tui.screens.panes.tells_size import TellsSize
 from tui.search.home_filter import (
     EXECUTION_SYNTAX,
     MISSION_SYNTAX,
@@ -43,6 +44,10 @@ PANES = ("missions", "executions")
 SYNTAX = {"missions": MISSION_SYNTAX, "executions": EXECUTION_SYNTAX}
 
 
+class SizedPane(TellsSize, Vertical):
+    """A pane whose size decides whether it is divided."""
+
+
 class HomeLayout(ResizablePanes):
     """Base of the home screen: title, two panes, filter field, key bar. Loads nothing."""
 
@@ -66,7 +71,7 @@ class HomeLayout(ResizablePanes):
         self._filters = {"missions": "", "executions": ""}
         self._head = Bar(plain=True, id="head")
         self._pane_titles = {pane: Bar(id=f"{pane}-title") for pane in PANES}
-        self._panes = {pane: Vertical(id=f"{pane}-pane") for pane in PANES}
+        self._panes = {pane: SizedPane(id=f"{pane}-pane") for pane in PANES}
         self._mission_list = MissionList(clock, id="missions")
         self._execution_list = ExecutionList(clock, id="executions")
         self._lists: dict[str, LineView] = {
@@ -119,8 +124,11 @@ class HomeLayout(ResizablePanes):
             self._panes[pane].display = not narrow or pane == self._pane
         self._pane_divider.display = not narrow
         self._set_width()
-        self.call_after_refresh(self._divide)
         self._titles()
+
+    def on_tells_size_sized(self) -> None:
+        """Divide the pane of executions anew once the layout has given it another size."""
+        self._divide()
 
     def _divide(self) -> None:
         """Give the list the rows it needs, up to a share of the pane; the preview has the rest."""
