@@ -48,6 +48,39 @@ def reused_artifacts_of(
 
     These are the steps that a retry has not run again, and those that were up to date.
     """
+    for task, source in _sources(reader, execution_id, task_id):
+        if source is not task:
+            for one in artifacts_of(reader, source.execution_id, source.task_id):
+                yield replace(one, task_id=task.task_id)
+
+
+def all_artifacts_of(
+    reader: Reader, execution_id: str, task_id: str | None = None
+) -> Iterator[Artifact]:
+    """Yield what was kept of an execution, of what it has taken over, and of its sub-missions.
+
+    A step of a sub-mission is named behind the step that ran it last: `STEP/STEP`.
+    """
+    yield from artifacts_of(reader, execution_id, task_id)
+    yield from reused_artifacts_of(reader, execution_id, task_id)
+    children = lru_cache(maxsize=4)(reader.children)
+    for task, source in _sources(reader, execution_id, task_id):
+        runs = [
+            one for one in children(source.execution_id) if one.parent_task_id == source.task_id
+        ]
+        if runs:
+            last = max(runs, key=lambda one: (one.parent_attempt or 0, one.created_at))
+            for found in all_artifacts_of(reader, last.execution_id):
+                yield replace(found, task_id=f"{task.task_id}/{found.task_id}")
+
+
+def _sources(
+    reader: Reader, execution_id: str, task_id: str | None
+) -> Iterator[tuple[TaskRun, TaskRun]]:
+    """Yield each task run, or those of one step, with the one whose success it has taken over.
+
+    That is itself if it has taken over none.
+    """
     task_runs = lru_cache(maxsize=4)(reader.task_runs)
     for task in task_runs(execution_id):
         if task_id not in (None, task.task_id, task.parent_task_id):
@@ -55,9 +88,8 @@ def reused_artifacts_of(
         source: TaskRun | None = task
         while source is not None and source.reused_from is not None:
             source = _same(task_runs(source.reused_from), source)
-        if source is not None and source is not task:
-            for one in artifacts_of(reader, source.execution_id, source.task_id):
-                yield replace(one, task_id=task.task_id)
+        if source is not None:
+            yield task, source
 
 
 def _same(task_runs: Sequence[TaskRun], wanted: TaskRun) -> TaskRun | None:

@@ -20,6 +20,7 @@ steps:
         run: |
           echo "$MISSION_VAR_NAME $STAGE" | tee -a built
           echo "$ODD$FIXED$(ulimit -n)" >odd
+        artifacts: odd
       - {id: test, depends_on: build, run: 'test "$MISSION_VAR_NAME" = a || test -e mended'}
   - id: last
     depends_on: each
@@ -46,6 +47,12 @@ def test_a_failed_step_of_a_group_is_retried_alone(
     )
     assert look("logs", "@last", "last").out == "b test\n"
     assert look("audit", "verify").code == 0
+    kept = [(one["step_id"], one["path"]) for one in look("artifacts", "@last", "--json").json]
+    assert kept == [("each[0]/build", "odd"), ("each[1]/build", "odd")]
+    assert look("artifacts", "@last", "each", "--get", "got").code == 0
+    assert look("artifacts", "@last", "each[1]", "--get", "one").code == 0
+    assert (tmp_path / "got/each[0]/build/odd").read_text() == text
+    assert (tmp_path / "one/build/odd").read_text() == text
 
 
 REFUSED = """version: "1.0"

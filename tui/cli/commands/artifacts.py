@@ -9,7 +9,7 @@ import click
 
 from core.domain.state_word import counted
 from core.errors import ConflictError, UnavailableError, UsageError
-from core.output.kept_artifacts import Artifact, artifacts_of, reused_artifacts_of
+from core.output.kept_artifacts import Artifact, all_artifacts_of
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
@@ -39,22 +39,19 @@ def command(invocation: Invocation, execution: str, step: str | None, folder: Pa
 
     With --get they are written to a folder, each verified by the SHA-256 that the audit log has of
     it; a file that exists already is never overwritten. With STEP, they are written to DIR itself.
-    Those of steps that a retry has not run again, and of steps that were up to date, are included;
-    FROM names the execution that has made them.
+    Those of steps that a retry has not run again, of steps that were up to date, and of groups and
+    sub-missions (STEP/STEP) are included; FROM names the execution that has made them.
     """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if step is not None:
             reader.task_run(found.execution_id, step)
-        artifacts = [
-            *artifacts_of(reader, found.execution_id, step),
-            *reused_artifacts_of(reader, found.execution_id, step),
-        ]
+        artifacts = list(all_artifacts_of(reader, found.execution_id, step))
         others = {one.execution_id for one in artifacts} - {found.execution_id}
         origins = {one: run_name(reader.find_execution(one)) for one in others}
     if folder is not None:
         artifacts = _newest(artifacts)
-        _get(invocation, artifacts, folder, with_step=step is None)
+        _get(invocation, artifacts, folder, step)
     console = invocation.console
     if invocation.json:
         console.out_json([artifact_json(one) for one in artifacts])
@@ -76,7 +73,7 @@ def _newest(artifacts: Sequence[Artifact]) -> list[Artifact]:
 
 
 def _get(
-    invocation: Invocation, artifacts: Sequence[Artifact], folder: Path, *, with_step: bool
+    invocation: Invocation, artifacts: Sequence[Artifact], folder: Path, step: str | None
 ) -> None:
     from core.output.content_store import ContentStore
     from core.steps.file.confined_tree import Tree
@@ -87,8 +84,7 @@ def _get(
         folder.mkdir(parents=True, exist_ok=True)
         with Tree(folder) as tree:
             for one in artifacts:
-                path = f"{one.task_id}/{one.path}" if with_step else one.path
-                _write(store, tree, one, path)
+                _write(store, tree, one, _path_of(one, step))
     except PathRefusedError as error:
         raise UsageError(f"--get {folder}: {error}", hint="choose an empty folder") from error
     except FileExistsError as error:
@@ -99,6 +95,16 @@ def _get(
         raise UnavailableError(
             f"--get {folder}: {error.filename or ''} {error.strerror or error}".replace("  ", " ")
         ) from error
+
+
+def _path_of(one: Artifact, step: str | None) -> str:
+    """Return where a file is written: below its step, or that within the one step asked for."""
+    if step is None:
+        return f"{one.task_id}/{one.path}"
+    outer, separator, inner = one.task_id.partition("/")
+    if not separator:
+        return one.path
+    return f"{inner if outer == step else one.task_id}/{one.path}"
 
 
 def _write(store: "ContentStore", tree: "Tree", one: Artifact, path: str) -> None:
