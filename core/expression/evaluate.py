@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core.domain.mission import Json
+from core.expression.optional_path import with_optional_paths
 from core.expression.template import (
     Reference,
     TemplateSyntaxError,
@@ -102,11 +103,13 @@ class Renderer:
             template = read_template(text)
         except TemplateSyntaxError as error:
             raise ExpressionError(_with_hint(error)) from error
-        names = {
+        names: Mapping[str, Any] = {
             name: _subset(name, scope[name], template.references) if name in _LARGE else scope[name]
             for name in {reference[0] for reference in template.references}
             if name in scope
         }
+        if template.optional:
+            names = with_optional_paths(template, names)
         self._capturing = template.whole
         self._captured = None
         self._written = 0

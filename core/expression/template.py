@@ -77,6 +77,8 @@ class Template(Struct, frozen=True):
     references: frozenset[Reference]
     names: tuple[tuple[Reference, str], ...]
     """Each reference with the token that follows it: tells `steps.a-b` from `steps.a`."""
+    optional: frozenset[Reference] = frozenset()
+    """References that may be undefined: `|default` or `is defined` follows them."""
 
 
 class Token(Struct, frozen=True):
@@ -101,6 +103,7 @@ def has_template(value: object) -> bool:
 def read_template(text: str) -> Template:
     """Return what `text` refers to; raise `TemplateSyntaxError`."""
     references: dict[Reference, str] = {}
+    optional: set[Reference] = set()
     parts = list(_parts(text))
     own = _loop_names(parts)
     if own is not None and len(text) > MAX_LOOP_TEXT_CHARACTERS:
@@ -115,10 +118,12 @@ def read_template(text: str) -> Template:
             _check_statement(tokens)
         _check_calls(tokens)
         body = tokens[1:] if kind == "{%" else tokens
-        for reference, follower in _chains(body, own or frozenset()):
-            references.setdefault(reference, follower)
+        for reference, rest in _chains(body, own or frozenset()):
+            references.setdefault(reference, rest[0].text if rest else "")
+            if _may_be_undefined(rest):
+                optional.add(reference)
     whole = len(parts) == 1 and parts[0][0] == "{{" and parts[0][2] == (0, len(text))
-    return Template(whole, frozenset(references), tuple(references.items()))
+    return Template(whole, frozenset(references), tuple(references.items()), frozenset(optional))
 
 
 def references(text: str) -> set[Reference]:
@@ -271,8 +276,16 @@ def _check_known(what: str, name: str, known: frozenset[str]) -> None:
         raise TemplateSyntaxError(f"unknown {what} `{name}`", hint)
 
 
-def _chains(tokens: list[Token], own: frozenset[str]) -> Iterator[tuple[Reference, str]]:
-    """Yield the references, and the token that follows each."""
+def _may_be_undefined(rest: list[Token]) -> bool:
+    """Tell whether what follows a reference allows that it is undefined."""
+    words = [token.text for token in rest]
+    if words[:1] == ["|"]:
+        return words[1:2] in (["default"], ["d"])
+    return words[:1] == ["is"] and bool({"defined", "undefined"} & set(words[1:3]))
+
+
+def _chains(tokens: list[Token], own: frozenset[str]) -> Iterator[tuple[Reference, list[Token]]]:
+    """Yield the references, and up to three tokens that follow each."""
     for index, token in enumerate(tokens):
         if token.kind != "name" or token.text in _WORDS or token.text in own:
             continue
@@ -287,7 +300,7 @@ def _chains(tokens: list[Token], own: frozenset[str]) -> Iterator[tuple[Referenc
         yield _chain(tokens, index)
 
 
-def _chain(tokens: list[Token], start: int) -> tuple[Reference, str]:
+def _chain(tokens: list[Token], start: int) -> tuple[Reference, list[Token]]:
     names = [tokens[start].text]
     index = start + 1
     while index + 1 < len(tokens):
@@ -298,9 +311,9 @@ def _chain(tokens: list[Token], start: int) -> tuple[Reference, str]:
             inner = tokens[index + 1]
             if tokens[index + 2].text != "]" or inner.kind not in ("string", "number"):
                 names.append("*")
-                return tuple(names), ""
+                return tuple(names), []
             names.append(inner.text[1:-1] if inner.kind == "string" else inner.text)
             index += 3
         else:
             break
-    return tuple(names), tokens[index].text if index < len(tokens) else ""
+    return tuple(names), tokens[index : index + 3]
