@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from core.domain.breaker_state import BreakerState
 from core.domain.item_label import quoted_title
-from core.domain.mission import RetryPolicy
+from core.domain.mission import MissionStep, RetryPolicy
 from core.domain.process_policy import LIMIT_EXCEEDED
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskRun
@@ -97,8 +97,21 @@ def _waiting(task: TaskRun, facts: ExecutionFacts) -> str:
         return text if before is not None else behind(text, _message(task))
     if task.reason_code is Reason.AWAITING_APPROVAL:
         since = f" for {duration_text((facts.now - task.updated_at) / SECOND_NS)}"
-        return behind(f"has been awaiting approval{since}", _message(task))
+        told = behind(f"has been awaiting approval{since}", _message(task))
+        return told + _asked_for(facts.step(task.task_id))
     return _with_message(task)
+
+
+def _asked_for(step: MissionStep | None) -> str:
+    """Return what an approval asks for besides an answer; nothing for most."""
+    inputs = {} if step is None else step.parameters.get("inputs")
+    if not isinstance(inputs, Mapping) or not inputs:
+        return ""
+    names = ", ".join(
+        f"`{name}`" + ("" if one.get("required") else f" (default {one.get('default', 'none')})")
+        for name, one in inputs.items()
+    )
+    return f"; `mission approve --input NAME=VALUE` gives it {names}"
 
 
 _ORDINARY_START = frozenset({Reason.SLOT_ACQUIRED, Reason.STARTED, Reason.DEPS_MET})
@@ -192,6 +205,10 @@ def _up_to_date(task: TaskRun, _scene: ExecutionFacts) -> str:
     return told if task.reused_from is None else f"{told}; its last success: {task.reused_from}"
 
 
+def _all_items(task: TaskRun, _scene: ExecutionFacts) -> str:
+    return behind("all of its items are done", _message(task))
+
+
 def _failed_items(task: TaskRun, facts: ExecutionFacts) -> str:
     failed = [one for one in items(task, facts) if one.state is TaskState.FAILED]
     return (
@@ -218,6 +235,7 @@ _ENDED: Mapping[Reason, Callable[[TaskRun, ExecutionFacts], str]] = MappingProxy
         Reason.REUSED: _reused,
         Reason.UP_TO_DATE: _up_to_date,
         Reason.ITEM_FAILED: _failed_items,
+        Reason.ALL_STEPS_DONE: _all_items,
     }
 )
 

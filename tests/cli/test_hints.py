@@ -129,7 +129,7 @@ FAILED = an_execution(ExecutionState.FAILED, source_path="/x y/m.yaml")
         (
             replace(FAILED, params={"n": 1}),
             (WRONG,),
-            "fix the file, then: mission run '/x y/m.yaml' --resume-from a, with the same -p",
+            "fix the file, then: mission run '/x y/m.yaml' --resume-from a --params-from E",
         ),
         (
             replace(FAILED, source_path=None),

@@ -30,7 +30,7 @@ def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None 
     tasks = tuple(tasks)
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     first = min(failed, key=lambda task: task.ended_at or task.updated_at, default=None)
-    parameters = ", with the same -p" if one.params else ""
+    parameters = f" --params-from {name}" if one.params else ""
     if one.reason_code in _OUTSIDE_THE_STEPS:
         is_wrong = first is not None and first.reason_code in _WRONG_FILE
         if not is_wrong or one.source_path is None:

@@ -57,6 +57,8 @@ def parse_terms(
             field, sign, value = found.groups()
             if field not in measures and field in fields:
                 problems.append(f"{field}{sign} is not known here; write {field}:")
+            elif field not in measures and sign == "=" and "label" in fields:
+                problems.append(f"{field}= is not known here; of a label, write label:{given}")
             elif field not in measures:
                 problems.append(_unknown(f"{field}{sign}", [f"{one}>" for one in measures]))
             elif _DURATION.fullmatch(value) is None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from core.expression.template import has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.foreign_key import SPELLED, in_snake_case
 from core.mission_file.finding.limit import MAX_NAME_CHARACTERS
@@ -231,11 +232,14 @@ def check_boolean(value: Any, path: Path, problems: Problems) -> Any:
     """Check true or false."""
     if value is True or value is False:
         return value
+    hint = "YAML 1.2 knows only `true` and `false`" if isinstance(value, str) else None
+    if has_template(value):
+        hint = "no template is resolved here; what depends on a value is for `when` or the script"
     problems.error(
         Code.WRONG_TYPE,
         f"{label(path)} must be true or false, not {describe(value)}",
         path,
-        hint="YAML 1.2 knows only `true` and `false`" if isinstance(value, str) else None,
+        hint=hint,
     )
     return INVALID
 

@@ -217,6 +217,22 @@ def test_what_holds_a_whole_execution_up_is_said_behind_the_step() -> None:
     ]
 
 
+def test_an_approval_that_asks_for_values_says_for_which_and_how_they_are_given() -> None:
+    wanted = {"size": {"type": "integer", "required": True}, "region": {"default": "eu"}}
+    step = replace(a_step("ask"), parameters={"prompt": "How many?", "inputs": wanted})
+    task = a_task("ask", TaskState.WAITING, Reason.AWAITING_APPROVAL, message="How many?")
+    told = explain("ask", a_scene([task], [step]))[0]
+    assert told.endswith(
+        ": How many?; `mission approve --input NAME=VALUE` gives it `size`, `region` (default eu)"
+    )
+
+
+def test_a_fan_out_that_succeeded_speaks_of_its_items() -> None:
+    task = a_task("fan", TaskState.SUCCESS, Reason.ALL_STEPS_DONE, message="4 items")
+    told = explain("fan", a_scene([task], [a_step("fan", foreach=[1, 2])]))[0]
+    assert told == "done: all of its items are done: 4 items"
+
+
 def test_the_reason_of_a_cancel_is_told_once() -> None:
     message = "cancelled by bob@host: wrong branch"
     tasks = [a_task("s", TaskState.SKIPPED, Reason.USER_CANCELLED, message=message)]

@@ -308,6 +308,11 @@ def test_a_hint_says_what_to_write(kind: str, hint: str) -> None:
     assert load_mission(BAD[kind][0]).diagnostics[0].hint == hint
 
 
+def test_a_template_where_none_is_resolved_is_told_as_that() -> None:
+    found = load_mission(HEAD + step("a", ", continue_on_error: '{{ item }}'")).diagnostics[0]
+    assert (found.hint or "").startswith("no template is resolved here")
+
+
 def test_words_of_other_programs_are_recognised() -> None:
     text = HEAD + "  - {id: a, name: x, type: noop, needs: [b], timeout: 3}\n"
     hints = [found.hint for found in load_mission(text).diagnostics]

@@ -194,6 +194,7 @@ async def test_a_run_of_a_part_is_called_so_and_is_no_last_outcome() -> None:
         ("state == 'failed'", "== is no term; a field and its value are joined by a colon"),
         ("state != failed", "!= is no term"),
         ("state=failed", "state= is not known here; write state:"),
+        ("Batch=7", "batch= is not known here; of a label, write label:Batch=7"),
     ],
 )
 def test_what_the_filter_of_executions_does_not_understand_is_said(text: str, problem: str) -> None:
