@@ -53,6 +53,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
     "list": (*_SCROLLING, Key("list.open", "enter", "choose", "open", "Moving", show=True)),
     "steps": (
         Key("steps.fold", "space", "toggle_fold", "open or close what a row holds", "Moving"),
+        Key("steps.on_top", "O", "screen.open_on_top", "sub-mission on top", "Looking"),
         Key("steps.mark", "m", "screen.mark", "mark for L, the logs together", "Looking"),
     ),
     "home": (

@@ -14,6 +14,7 @@ from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
 from tui.words.cancel_text import KILL_STEP_TEXT, KILL_TEXT, cancel_text, stop_text
 from tui.words.numbers import moment
+from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line, clean_lines
 
 MAX_NAMED_STEPS = 8
@@ -104,6 +105,13 @@ class RetryScope:
     skipped: int
 
 
+def named_in_run(board: Board, task_id: str) -> str:
+    """Return the title of a step; in a sub-mission with the run, as several may be in sight."""
+    name, execution = board.title(task_id), board.execution
+    is_part = execution.parent_task_id is not None
+    return clean_line(f"{name} of {run_name(execution)}" if is_part else name)
+
+
 def retry_scope(board: Board, task_id: str, *, downstream: bool) -> RetryScope:
     """Describe what runs again, and in which execution."""
     task, name = board.tasks[task_id], clean_line(board.title(task_id))
@@ -135,7 +143,7 @@ def retry_scope(board: Board, task_id: str, *, downstream: bool) -> RetryScope:
             f"{counted(len(skipped), 'downstream step')} {were} skipped, "
             f"and {run} only if retried as well."
         )
-    title = f"Retry {name}" + (" and downstream?" if downstream else "?")
+    title = f"Retry {named_in_run(board, task_id)}" + (" and downstream?" if downstream else "?")
     return RetryScope(title, lines, step_id, len(skipped))
 
 

@@ -22,6 +22,7 @@ from tui.lines.confirmation import (
     count_text,
     kill_run_lines,
     kill_step_lines,
+    named_in_run,
     retry_scope,
 )
 from tui.lines.worker_lines import worker_lines
@@ -109,7 +110,7 @@ class ConfirmedActions:
         async def lines() -> Sequence[str]:
             return effect_of(board, task_id)
 
-        title, label = f"{verb} step {name}?", f"{verb} step"
+        title, label = f"{verb} step {named_in_run(board, task_id)}?", f"{verb} step"
         if not await self._confirm(title, await lines(), label, live=lines):
             return
         arguments = {"force": True} if is_killed else EMPTY

@@ -13,6 +13,8 @@ from tui.live.steps.breakpoints import has_breakpoint, may_stop_before
 from tui.live.steps.bucket import Bucket
 from tui.screens.deck_screen import DeckScreen
 
+_ON_STEPS = frozenset({"retry", "cancel_step", "breakpoint", "inspect", "why"})
+"""The actions on one step."""
 _LOOK_SECONDS = 0.02
 """How often to look whether the mission of the run has been read."""
 
@@ -24,12 +26,21 @@ class ExecutionActions(DeckScreen):
     selected: str | None = None
     _offered: tuple[object, ...] = ()
 
+    @property
+    def acted_on(self) -> tuple[Board, str] | None:
+        """The step that the keys act on, with the board that it is on; None if there is none."""
+        if self.board is None or self.selected is None:
+            return None
+        return self.board, self.selected
+
     def offers(self, action: str) -> bool:
         """Show what can be done to the run and the selected step as they are now."""
-        board = self.board
-        task = None if board is None or self.selected is None else board.tasks[self.selected]
-        if board is None or task is None:
+        board, found = self.board, self.acted_on
+        if board is None or self.selected is None:
             return True
+        if found is None:
+            return action.partition("(")[0] not in _ON_STEPS
+        of_step, task = found[0], found[0].tasks[found[1]]
         match action.partition("(")[0]:
             case "cancel_run" | "pause" | "cancel_step" if self._is_cancelling:
                 return False
@@ -38,14 +49,15 @@ class ExecutionActions(DeckScreen):
             case "pause":
                 return board.is_live and not (self._is_orphaned and self._is_part)
             case "cancel_step":
-                return board.is_live and not is_terminal(task.state)
+                return of_step.is_live and not is_terminal(task.state)
             case "breakpoint":
-                return board.is_live and (has_breakpoint(board, task) or may_stop_before(task))
+                is_set = has_breakpoint(of_step, task)
+                return of_step.is_live and (is_set or may_stop_before(task))
             case "retry":
-                again = not board.is_live or task.state is not TaskState.SUCCESS
+                again = not of_step.is_live or task.state is not TaskState.SUCCESS
                 return again and is_terminal(task.state)
             case "approve":
-                return awaits_approval(board)
+                return awaits_approval(of_step) or awaits_approval(board)
             case "failure":  # to another one than that under the cursor
                 return board.size_of(Bucket.FAILED) > (task.state is TaskState.FAILED)
             case _:
@@ -63,11 +75,11 @@ class ExecutionActions(DeckScreen):
 
     def label_of(self, action: str, label: str) -> str:
         """Label the keys of pause and breakpoint by what they do now."""
-        board = self.board
-        if action == "breakpoint" and board is not None and self.selected is not None:
-            is_set = has_breakpoint(board, board.tasks[self.selected])
+        found = self.acted_on
+        if action == "breakpoint" and found is not None:
+            is_set = has_breakpoint(found[0], found[0].tasks[found[1]])
             return "clear the breakpoint" if is_set else super().label_of(action, label)
-        if action == "cancel_step" and board is not None and self.selected in board.cancels:
+        if action == "cancel_step" and found is not None and found[1] in found[0].cancels:
             return "kill step"
         if action != "pause" or self.board is None:
             return super().label_of(action, label)
@@ -101,8 +113,8 @@ class ExecutionActions(DeckScreen):
     @work
     async def action_retry(self, downstream: bool) -> None:
         """Retry the selected step, alone or with everything downstream of it."""
-        if self.board is not None and self.selected is not None:
-            await self.deck.actions.retry(self.board, self.selected, downstream=downstream)
+        if (found := self._step_to_act_on()) is not None:
+            await self.deck.actions.retry(*found, downstream=downstream)
 
     @work(exclusive=True, group="retry-desk")
     async def action_retry_desk(self) -> None:
@@ -132,14 +144,21 @@ class ExecutionActions(DeckScreen):
     @work
     async def action_cancel_step(self) -> None:
         """Cancel the selected step."""
-        if self.board is not None and self.selected is not None:
-            await self.deck.actions.cancel_step(self.board, self.selected)
+        if (found := self._step_to_act_on()) is not None:
+            await self.deck.actions.cancel_step(*found)
 
     @work
     async def action_breakpoint(self) -> None:
         """Set or clear the breakpoint before the selected step."""
-        if self.board is not None and self.selected is not None:
-            await self.deck.actions.breakpoint(self.board, self.selected)
+        if (found := self._step_to_act_on()) is not None:
+            await self.deck.actions.breakpoint(*found)
+
+    def _step_to_act_on(self) -> tuple[Board, str] | None:
+        """Return the step to act on; say why if there is none under the cursor."""
+        found = self.acted_on
+        if found is None and self.board is not None and self.selected is not None:
+            self.deck.show_notice("this sub-mission has not started: its steps are a plan")
+        return found
 
     @work
     async def action_cancel_run(self) -> None:
@@ -174,8 +193,11 @@ class ExecutionActions(DeckScreen):
 
     @work
     async def action_approve(self) -> None:
-        """Approve or reject what waits for it."""
-        if self.board is not None and self.selected is not None:
+        """Approve or reject what waits for it: the step, else another one of its run."""
+        found = self.acted_on
+        if found is not None and awaits_approval(found[0]):
+            await self.deck.actions.approve(*found)
+        elif self.board is not None and self.selected is not None:
             await self.deck.actions.approve(self.board, self.selected)
 
     @work

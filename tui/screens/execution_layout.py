@@ -106,12 +106,16 @@ class PaneScreen(ExecutionActions, ResizablePanes):
         self._left.retitle()
         side = self._side_title
         filter_text = self._left.steps.filter_text
-        title = self.selected
-        if self.board is not None and title is not None:
-            title = self.board.title(title)
-        side.set_parts(*side_parts(self._left.tab, title, filter_text))
+        side.set_parts(*side_parts(self._left.tab, self.step_title, filter_text))
         side.lit = focused in ("summary", "side-list")
         self._bottom.retitle()
+
+    @property
+    def step_title(self) -> str | None:
+        """The title of the step that side pane and log are about."""
+        if self.board is None or self.selected is None:
+            return None
+        return self.board.title(self.selected)
 
     def on_descendant_focus(self) -> None:
         """Highlight the title of the focused pane."""

@@ -82,7 +82,7 @@ class ExecutionPast(RefusedInPast, InnerGraphs):
         elif self.shows_past or step < 0:
             self._go(Place(step=step))
 
-    def action_past_step(self, step: int) -> None:
+    def go_to_step_event(self, step: int) -> None:
         """Go to the next or the previous event of the selected step."""
         if self.selected is not None and (self.shows_past or step < 0):
             self._go(Place(step=step, task_id=self.selected))

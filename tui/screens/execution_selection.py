@@ -10,6 +10,7 @@ from core.domain.records import Attempt
 from core.errors import MissionDeckError
 from tui.lines.json_data import step_json
 from tui.lines.step_details import overview_lines
+from tui.live.board import Board
 from tui.live.coalescing_worker import CoalescingWorker
 from tui.live.execution_queries import (
     MAX_EVENTS_PER_PAGE,
@@ -23,7 +24,6 @@ from tui.live.steps.step_path import step_of
 from tui.live.usage_watch import UsageWatch
 from tui.look.styled_text import Part
 from tui.screens.execution_layout import PaneScreen
-from tui.screens.inspector import InspectorScreen
 from tui.widgets.base.line_view import LineView
 from tui.widgets.steps.event_list import task_of
 from tui.words.safe_text import clean_line
@@ -39,6 +39,8 @@ class ExecutionSelection(PaneScreen):
         super().__init__(execution_id)
         self._user_selected = False
         """Whether the user has selected a step; until then the screen moves the selection."""
+        self._told: tuple[str, str] | None = None
+        """The execution and the step that side pane and log are about."""
         self._marked: frozenset[str] = frozenset()
         self._records: StepRecords | None = None
         self._usage_watch = UsageWatch(lambda: self.deck.backend, self.clock.now, self.run_worker)
@@ -60,12 +62,30 @@ class ExecutionSelection(PaneScreen):
         self._left.select(self.selected)
         if self._left.tab != "list":  # the list tab hides the side list
             self._side_list.select(self.selected)
+        self._show_step()
+
+    @property
+    def step_shown(self) -> tuple[Board, str] | None:
+        """The step that side pane and log are about, with the board that it is on."""
+        return self.acted_on
+
+    def follow_cursor(self) -> None:
+        """Show another step in side pane and log if the cursor has gone to one."""
+        if self._told != self._key_of(self.step_shown):
+            self._show_step()
+
+    def _show_step(self) -> None:
+        found = self.step_shown
+        self._told = self._key_of(found)
         self._records = None
-        if self.board is not None:
-            self._bottom.select(self.board, self.selected)
+        if found is not None:
+            self._bottom.select(*found, self.step_title or found[1])
         self._titles()
         self.note_offers()
         self._read_records_debounced()
+
+    def _key_of(self, found: tuple[Board, str] | None) -> tuple[str, str] | None:
+        return None if found is None else (found[0].execution.execution_id, found[1])
 
     @work(exclusive=True, group="records")
     async def _read_records_debounced(self) -> None:
@@ -87,6 +107,7 @@ class ExecutionSelection(PaneScreen):
         """Apply the user's selection in one view to all views."""
         self._user_selected = True
         self.select(event.task_id)
+        self.follow_cursor()
         self.note_offers()
 
     def catch_up(self) -> None:
@@ -120,18 +141,19 @@ class ExecutionSelection(PaneScreen):
         self.action_inspect()
 
     async def _read_records(self) -> None:
-        task_id, execution_id = self.selected, self.execution_id
-        if task_id is None:
+        found = self.step_shown
+        if found is None:
             return
-
+        board, task_id = found
+        execution_id = board.execution.execution_id
         try:
             records = await self.deck.lookup.read(
                 lambda reader: read_step_records(reader, execution_id, task_id)
             )
         except MissionDeckError:
             return  # the feed reports the same failure
-        as_shown = self.as_shown(records)
-        if task_id != self.selected or as_shown is None:
+        as_shown = self.as_shown_on(board, records)
+        if self._key_of(self.step_shown) != (execution_id, task_id) or as_shown is None:
             return
         before, self._records = self._records, as_shown
         self._show_summary(keep_place=before is not None)
@@ -150,14 +172,18 @@ class ExecutionSelection(PaneScreen):
         """Return a step's records as the screen shows them."""
         return records
 
+    def as_shown_on(self, board: Board, records: StepRecords) -> StepRecords | None:  # noqa: ARG002 - for subclasses
+        """Return the records of a step on a board as the screen shows them."""
+        return self.as_shown(records)
+
     def _show_summary(self, *, keep_place: bool = False) -> None:
-        if self.board is None or self._records is None:
+        found = self.step_shown
+        if found is None or self._records is None:
             return
         is_now = self.clock.moment is None
-        task_id = self._records.task.task_id
-        usage = self._usage_watch.look(self.board, task_id) if is_now else None
-        now = self.clock.now()
-        lines = overview_lines(self.board, self._records, now, usage=usage)
+        board, task_id = found
+        usage = self._usage_watch.look(board, task_id) if is_now else None
+        lines = overview_lines(board, self._records, self.clock.now(), usage=usage)
         self._summary.set_lines(lines, keep_place=keep_place)
 
     async def _read_attempts(self) -> None:
@@ -183,6 +209,12 @@ class ExecutionSelection(PaneScreen):
         if tab == "events":
             self._event_reader.request()
         self._attempt_reader.request()
+        self.follow_cursor()
+
+    def on_descendant_focus(self) -> None:
+        """Show what the pane with the focus is about, and highlight its title."""
+        super().on_descendant_focus()
+        self.follow_cursor()
 
     def action_failure(self, step: int) -> None:
         """Go to the next or previous failed step, wrapping around."""
@@ -203,14 +235,7 @@ class ExecutionSelection(PaneScreen):
             self._set_step_filter("")
 
     def action_inspect(self) -> None:
-        """Open the inspector on the selected step."""
-        if self.board is not None and self.selected is not None:
-            self.app.push_screen(InspectorScreen(self, self.selected))
-
-    def action_why(self) -> None:
-        """Explain the state of the selected step."""
-        if self.board is not None and self.selected is not None:
-            self.app.push_screen(InspectorScreen(self, self.selected, section="overview"))
+        """Open the inspector on a step."""
 
     def action_compare(self) -> None:
         """Compare the execution with the last run of its mission that succeeded."""
@@ -222,11 +247,11 @@ class ExecutionSelection(PaneScreen):
         """Show the history of the mission and of the selected step."""
         from tui.screens.report.history_screen import HistoryScreen
 
-        if self.board is not None:
-            name = self.board.execution.mission_name
-            self.app.push_screen(
-                HistoryScreen(name, execution_id=self.execution_id, task_id=self.selected)
-            )
+        found = self.step_shown
+        if found is not None:
+            board, task_id = found
+            name, execution_id = board.execution.mission_name, board.execution.execution_id
+            self.app.push_screen(HistoryScreen(name, execution_id=execution_id, task_id=task_id))
 
     def action_copy(self, form: str) -> None:
         """Copy the mouse selection; without one the focused log, else the selected step."""
@@ -234,10 +259,10 @@ class ExecutionSelection(PaneScreen):
             self.deck.copy(text, "the selection")
         elif self.focused is self._log and self._log.query_shown is not None:
             self.deck.copy_log(self._log.query_shown, as_json=form == "json")
-        elif self.board is not None and self._records is not None:
+        elif (found := self.step_shown) is not None and self._records is not None:
             name = clean_line(self._records.task.task_id)
             if form == "json":
-                self.deck.copy(step_json(self.board, self._records), f"{name} as JSON")
+                self.deck.copy(step_json(found[0], self._records), f"{name} as JSON")
             else:
                 self.deck.copy(self._summary.plain, name)
 

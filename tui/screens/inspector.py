@@ -8,7 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from core.domain.records import Attempt
+from core.domain.records import Attempt, TaskRun
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
 from tui.keys.textual_bindings import bindings
@@ -50,8 +50,11 @@ LOG_INTERVAL_SECONDS = 0.2
 class InspectedExecution(Protocol):
     """The screen that the inspector was opened from, which keeps the execution up to date."""
 
-    board: Board | None
     clock: MomentClock
+
+    @property
+    def board(self) -> Board | None:
+        """What is known of it; None while it is being opened."""
 
     @property
     def as_of(self) -> AsOf | None:
@@ -92,6 +95,8 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
         self.board = execution.board
         self.selected = self._task_id = task_id
         self._section = section
+        self._read_for: TaskRun | None = None
+        """The record of the step that the details were read for."""
         self._records: StepRecords | None = None
         self._page: PageRecords | None = None
         self._attempt = 0
@@ -144,13 +149,20 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
     def deliver(self, delta: Delta) -> None:
         """Pass updates on to the execution screen; read again if the step changed."""
         self._execution.deliver(delta)
-        self.board = self._execution.board
-        if self._task_id in (delta.tasks or {}):
-            self._read()
-        elif self._section == "logs" and self._is_growing:
+        if not self._reads_anew() and self._section == "logs" and self._is_growing:
             self._log_reader.request()
 
+    def _reads_anew(self) -> bool:
+        """Read the details again if the step has changed; tell whether it has."""
+        self.board = self._execution.board
+        task = self._board.tasks[self._task_id]
+        if task is self._read_for:
+            return False
+        self._read()
+        return True
+
     def _tick(self) -> None:
+        self._reads_anew()
         live = self._board.tasks[self._task_id].state in (TaskState.RUNNING, TaskState.WAITING)
         if self.is_current and live and self._section == "overview" and not self.shows_past:
             self._show(keep_place=True)
@@ -158,6 +170,7 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
     @work(exclusive=True, group="records")
     async def _read(self) -> None:
         task_id, execution, as_of = self._task_id, self._board.execution, self._execution.as_of
+        self._read_for = self._board.tasks[task_id]
         try:
             found = await self.deck.lookup.read(
                 lambda reader: read_all_step_records(reader, execution, task_id, as_of)

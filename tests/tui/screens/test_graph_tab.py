@@ -2,6 +2,7 @@
 
 from core.domain.mission import Handlers
 from core.domain.reasons import Reason
+from core.domain.records import LogStream
 from core.domain.states import ExecutionState
 from tests.support.tui import (
     FakeBackend,
@@ -84,10 +85,11 @@ async def test_a_sub_mission_opens_in_place_two_deep_and_folds_again() -> None:
         # what is committed in either of them is seen
         world.begin(deep, "unit")
         await wait_for_text(pilot, "▶ unit")
+        world.say(deep, "unit", "boom on stderr", stream=LogStream.STDERR)
         world.end(deep, "unit", exit_code=2)
         await wait_for_text(pilot, "✗ unit")
         await pilot.press("right")
-        await wait_for_text(pilot, "⏎ open on top")
+        await wait_for_text(pilot, "Logs ship ▸ test ▸ unit", "boom on stderr", "⏎ inspect")
         # e finds a failure within, o draws what is around it, 0 all again
         await pilot.press("e")
         await pilot.press("o")
@@ -95,8 +97,12 @@ async def test_a_sub_mission_opens_in_place_two_deep_and_folds_again() -> None:
         assert "✓ build ─" not in screen_text(pilot.app)
         await pilot.press("0")
         await wait_for_text(pilot, "✓ build ─")
-        # enter on a step within opens its run on top, at that step
+        # keys act on the step under the cursor: enter inspects it, O opens its run on top, at it
+        assert screen.acted_on is not None
+        assert screen.acted_on[0].execution.execution_id == deep
         await pilot.press("enter")
+        await wait_for_text(pilot, "testing#1 ▸ unit", "boom on stderr", "✗ failed")
+        await pilot.press("escape", "O")
         await wait_for_text(pilot, "sub-mission of step test", "✗ unit")
         assert isinstance(pilot.app.screen, ExecutionScreen)
         assert pilot.app.screen.selected == "unit"

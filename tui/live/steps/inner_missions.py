@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from core.audit.replay.timeline import Moment
 from core.domain.events import dump_json
 from core.domain.mission import EMPTY, Mission, MissionSource, MissionStep
 from core.domain.records import Execution, TaskRun
@@ -79,6 +80,8 @@ class InnerMissions:
         self._board: Board | None = None
         self._as_of: AsOf | None = None
         self._pasts: dict[str, Past] = {}
+        self.moments: dict[str, Moment] = {}
+        """The moment that each open sub-mission is shown at, by its execution; none for now."""
         self._wanted: list[str] = []
         self.opened: Mapping[str, InnerMission] = EMPTY
 
@@ -110,6 +113,8 @@ class InnerMissions:
         if board is None:
             return
         found: dict[str, InnerMission] = {}
+        if as_of is None:
+            self.moments.clear()
         for path in list(self._wanted):
             owner = found.get(parent_of(path))
             if owner is None and parent_of(path):
@@ -153,6 +158,7 @@ class InnerMissions:
         past = self._pasts.setdefault(execution_id, Past(execution_id, self._lookup))
         await past.read(lambda _count: None)
         moment = await past.moment(past.number(Place(at=as_of.instant), None))
+        self.moments[execution_id] = moment
         tasks = {task_id: shown(task) for task_id, task in moment.tasks.items()}
         return replace(run, execution=moment.execution, tasks=tasks)
 

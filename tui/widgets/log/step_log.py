@@ -35,6 +35,7 @@ class StepLog(Vertical):
         self._execution_id = execution_id
         self._board: Board | None = None
         self._task_id: str | None = None
+        self._step_title = ""
         self._records: StepRecords | None = None
         self._attempt = 0
         self._merged = False
@@ -56,9 +57,10 @@ class StepLog(Vertical):
         """Show what was there at an instant of the past, in nanoseconds; None for now."""
         self._until = instant
 
-    def select(self, board: Board, task_id: str) -> None:
-        """Select another step; its log is shown once its records arrive."""
+    def select(self, board: Board, task_id: str, title: str) -> None:
+        """Select another step by its title; its log is shown once its records arrive."""
         self._board, self._task_id, self._records = board, task_id, None
+        self._step_title = title
         self._attempt = 0
 
     def show_records(self, records: StepRecords) -> None:
@@ -88,7 +90,7 @@ class StepLog(Vertical):
                 shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
                 is_whole = shown is not None and is_terminal(shown.state)
                 query = LogQuery(
-                    execution_id=self._execution_id,
+                    execution_id=self._shown_id,
                     task_id=self._task_id,
                     attempt=self._attempt,
                     until=None if is_whole else self._until,
@@ -102,9 +104,7 @@ class StepLog(Vertical):
         shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
         ending = "" if self._merged or self._board is None else ending_of(shown, self._board)
         self.pane.set_ending(ending)
-        title = self._task_id
-        if self._board is not None and title is not None:
-            title = self._board.title(title)
+        title = None if self._task_id is None else self._step_title
         self._titled = title, self._attempts, self._attempt
         self.retitle()
 
@@ -112,6 +112,11 @@ class StepLog(Vertical):
         """Count anew what is missing of the merged log: attempts may have ended."""
         if self._merged:
             self.pane.count_dropped()
+
+    @property
+    def _shown_id(self) -> str:
+        """The execution of the step: that of the screen, or a sub-mission that is open in it."""
+        return self._execution_id if self._board is None else self._board.execution.execution_id
 
     @property
     def is_merged(self) -> bool:
