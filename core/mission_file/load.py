@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from core.domain.mission import Mission, MissionSource, MissionStep, Param, TriggerRule
-from core.errors import NotFoundError
+from core.errors import BugError, NotFoundError
 from core.graph.dag import Graph, Neighbours
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
@@ -219,6 +219,8 @@ def _validate(
         return None
     if problems.has_errors or any(file.problems.has_errors for file in files):
         return None
+    if None in draft.steps:
+        raise BugError("a step is not valid, and no error says why")
     return draft.mission()
 
 

@@ -90,7 +90,7 @@ def _is_list(value: Any, path: Path, problems: Problems) -> bool:
     """Tell whether it is a list; a mapping, which would hold the values, is an error of its own."""
     if value.__class__ is list:
         return True
-    if value.__class__ is not dict:
+    if value.__class__ is not dict or not value:
         wrong_type(value, path, problems, "a list of names")
         return False
     for name in value:

@@ -123,6 +123,11 @@ def test_sources_are_read() -> None:
     )
 
 
+def test_an_empty_mapping_of_secrets_is_no_list() -> None:
+    (found,) = load("run: x, secrets: {}").diagnostics
+    assert found.code is Code.WRONG_TYPE
+
+
 @pytest.mark.parametrize(
     "source", ["hunter22", "env:", "vault:x", "cmd:'open", "cmd:   ", "keyring:service", "7"]
 )
