@@ -123,7 +123,7 @@ class InnerGraphs(ExecutionSelection):
             self.deck.show_notice("a step of a sub-mission has the log of another run: no mark")
 
     def action_past_step(self, step: int) -> None:
-        """Go to an event of the selected step; those of a sub-mission are on a screen of its own."""
+        """Go to an event of the selected step; those of a sub-mission are on its own screen."""
         if self._inner_path is None:
             self.go_to_step_event(step)
         else:
