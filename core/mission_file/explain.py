@@ -81,9 +81,9 @@ def explain(topic: str) -> str:
     """Return a few lines about a topic, ending in a line break.
 
     A topic is a section (`config`), a key (`config.fail_fast`, `steps.when`), a step type
-    (`step.http`), `templates`, `reasons` (the reason codes of states), `codes` (the codes of
-    diagnostics), or one of these codes. Raises `NotFoundError` with the
-    nearest topic as hint.
+    (`step.http`, or `http` alone), `templates`, `reasons` (the reason codes of states), `codes`
+    (the codes of diagnostics), or one of these codes. Raises `NotFoundError` with the nearest topic
+    as hint.
     """
     return "\n".join(_lines(topic.strip())) + "\n"
 
@@ -114,6 +114,8 @@ def _lines(topic: str) -> Iterator[str]:
         yield from _wrapped(f"{code.value}: {code.meaning}")
     elif section == "step" or section in SECTIONS:
         yield from _key("steps" if section == "step" else section, rest)
+    elif topic in step_type_names() and not _is_key(topic):
+        yield from _step_type(topic)
     else:
         yield from _key(_section_of(topic), topic)
 

@@ -63,4 +63,5 @@ def test_the_wheel_holds_licence_types_migrations_and_styles(wheel: Path) -> Non
     assert any(name.endswith("licenses/LICENSE") for name in names)
     for page in ("mission.1", "mission-run.1", "mission-audit-verify.1"):
         assert any(name.endswith(f"share/man/man1/{page}") for name in names)
+    assert any(name.endswith("share/doc/missiondeck/coming-from.md") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]

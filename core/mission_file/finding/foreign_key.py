@@ -210,7 +210,10 @@ def foreign_file(name: str) -> str | None:
     return None if tool is None else f"a file of {tool}"
 
 
-PORTING = "docs/coming-from.md ports such files; `mission init` writes a mission to begin with"
+PORTING = (
+    "`mission help coming-from` tells what is called how here;"
+    " `mission init` writes a mission to begin with"
+)
 
 _OUTCOMES = re.compile(r"\b(always|failure|success|cancelled|succeeded|failed)\(")
 

@@ -90,7 +90,9 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     if len(word) > MAX_NAME_CHARACTERS:
         return None
     names = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    close = get_close_matches(word.lower(), names, n=1, cutoff=0.6) or [
+        name for name in word.lower().split("_") if name in names
+    ]
     return f"did you mean `{names[close[0]]}`?" if close else None
 
 

@@ -8,6 +8,7 @@ from click.shell_completion import CompletionItem
 from core.errors import NotFoundError
 from core.value.suggestion import did_you_mean
 from tui.cli.command import command as declare
+from tui.cli.help_pages.docs_pages import TOOLS, pages
 from tui.cli.help_pages.help_topics import TOPICS, topic_lines
 from tui.cli.invocation import Invocation
 
@@ -19,7 +20,7 @@ def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     for word in before if isinstance(before, tuple) else ():
         group = group.get_command(ctx, word) if isinstance(group, click.Group) else None
     names = group.list_commands(ctx) if isinstance(group, click.Group) else []
-    topics = () if before else TOPICS
+    topics = () if before else (*TOPICS, *TOOLS, *(pages() if incomplete else ()))
     return [CompletionItem(name) for name in (*names, *topics) if name.startswith(incomplete)]
 
 
@@ -27,7 +28,7 @@ def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
 @click.argument("topic", metavar="[COMMAND|TOPIC]", nargs=-1, shell_complete=_complete)
 @click.pass_context
 def command(ctx: click.Context, invocation: Invocation, topic: tuple[str, ...]) -> None:
-    """Show the help of a command, or of a topic: executions, exit-codes, where.
+    """Show the help of a command, or of a topic: executions, where, airflow, docs/settings, ...
 
     Without an argument it lists all commands and topics.
     """
@@ -50,7 +51,7 @@ def _help_of(root: click.Context, words: Sequence[str]) -> str:
         inner = found.get_command(context, word) if isinstance(found, click.Group) else None
         if inner is None:
             names = found.list_commands(context) if isinstance(found, click.Group) else []
-            known = (*names, *(TOPICS if found is root.command else ()))
+            known = (*names, *((*TOPICS, *TOOLS, *pages()) if found is root.command else ()))
             raise NotFoundError(
                 f"there is no command or topic {' '.join(words)!r}",
                 hint=did_you_mean(word, known) or "`mission help` lists them",

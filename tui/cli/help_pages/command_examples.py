@@ -136,7 +136,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType(
         ),
         "explain": (
             ("mission explain step.retry", "a key of the mission file"),
-            ("mission explain http_request", "a step type"),
+            ("mission explain http", "a step type"),
             ("mission explain EXIT_NONZERO", "a code"),
         ),
         "schema": (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from tui.cli.exit_code import EXIT_CODES
+from tui.cli.help_pages.docs_pages import PREFIX, TOOLS, list_lines, page_lines, porting_lines
 
 _EXECUTIONS = (
     ("NAME#7", "run 7 of the mission NAME"),
@@ -15,7 +16,14 @@ _EXECUTIONS = (
 
 
 def topic_lines(name: str) -> list[str] | None:
-    """Return the page of a topic, None if there is none of that name."""
+    """Return the page of a topic, None if there is none of that name.
+
+    Raises `NotFoundError` for one that needs the documentation when that is not installed.
+    """
+    if name in TOOLS:
+        return list(porting_lines(name))
+    if name.startswith(PREFIX):
+        return page_lines(name)
     found = TOPICS.get(name)
     return None if found is None else list(found[1]())
 
@@ -47,6 +55,11 @@ def _rows(rows: "list[tuple[str, str]] | tuple[tuple[str, str], ...]") -> Iterat
 
 TOPICS: Mapping[str, tuple[str, Callable[[], Iterator[str]]]] = MappingProxyType(
     {
+        "coming-from": (
+            "What stands here for make, actions, airflow, dagu and compose, each a topic.",
+            porting_lines,
+        ),
+        "docs": ("The pages of the documentation, each a topic.", list_lines),
         "executions": ("How a command names an execution.", _executions),
         "exit-codes": ("What each exit code means.", _exit_codes),
         "where": ("The terms that select executions.", _where),
