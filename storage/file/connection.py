@@ -55,6 +55,10 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     return connection
 
 
+class EmptyDatabaseError(UnavailableError):
+    """Raised for a file without tables: whoever creates it is still at it, or was killed."""
+
+
 class ImmutableConnection(sqlite3.Connection):
     """A connection that takes the file for one that nobody writes: it never sees a later commit."""
 
@@ -139,7 +143,9 @@ def recognise(connection: sqlite3.Connection, path: Path) -> int:
 def _require_current(connection: sqlite3.Connection, path: Path) -> None:
     version = recognise(connection, path)
     if not version:
-        raise UnavailableError(f"the database {path} is empty", hint="`mission run FILE` fills it")
+        raise EmptyDatabaseError(
+            f"the database {path} is empty", hint="`mission run FILE` fills it"
+        )
     if version != SCHEMA_VERSION:
         raise OlderFormatError(
             f"{path} was written by an older version of Mission Deck",

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import signal
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from tui.cli.acting.action import Action, Done
 from tui.cli.acting.doing import AT_ONCE, Doing
 from tui.cli.acting.many import act_on_many
 from tui.cli.invocation import Invocation
-from tui.cli.records import await_records
+from tui.cli.records import awaited_records
 from tui.cli.selecting.select_options import Selectors
 
 BAD = """version: "1.0"
@@ -116,9 +118,13 @@ def test_without_a_database_nothing_fits_and_nothing_waits_and_a_watched_list_wa
         run("run", "bad.yaml", "-q")
 
     environ = {"MISSION_HOME": str(tmp_path / "home")}
-    await_records(Invocation(environ=environ, cwd=tmp_path), sleep=sleep)
+    with awaited_records(Invocation(environ=environ, cwd=tmp_path), sleep=sleep) as reader:
+        assert [one.mission_name for one in reader.executions()] == ["bad"]
     assert len(pauses) == 1
-    assert run("ls", "--ids").out
+    with closing(sqlite3.connect(tmp_path / "empty.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    unfinished = run("ls", "--json", "--db", "empty.db")
+    assert (unfinished.code, unfinished.json) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 from core.domain.records import Execution
@@ -11,7 +11,7 @@ from core.errors import MissionDeckError, NotFoundError, UnavailableError
 from core.operations.lost import find_lost
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
-from tui.host.current_database import open_current, record_lost_runners, require_database
+from tui.host.current_database import open_current, record_lost_runners
 from tui.words.numbers import moment
 from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
@@ -19,10 +19,10 @@ from tui.words.safe_text import safe_line
 if TYPE_CHECKING:
     from storage.file.final_error import FinalError
 
+OpenRecords = Callable[[Invocation], AbstractContextManager[Reader | None]]
+"""How a command opens the records: whether it needs some, does without, or waits for them."""
 _DATABASE_PAUSE_SECONDS = 0.3
 """The time between two looks for a database that does not exist yet."""
-_CREATION_PAUSES_SECONDS = (0.1, 0.3, 1.0, 3.0)
-"""The times to wait for a database that exists, but is still being created."""
 
 
 @contextmanager
@@ -49,38 +49,37 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
         reader.close()
 
 
-def has_records(invocation: Invocation) -> bool:
-    """Tell whether there is a database; without one, say so, for a command whose answer is empty.
+@contextmanager
+def records_if_any(invocation: Invocation) -> Iterator[Reader | None]:
+    """Open the records as `open_records` does; without any yet, say so and yield None.
 
-    With `--json` nothing is said. Raises `UnavailableError` for a database that was truncated.
+    For commands whose answer is empty then. With `--json` nothing is said.
     """
-    try:
-        require_database(invocation.paths)
-    except NotFoundError as error:
-        if not invocation.json:
-            invocation.console.say(f"{error.message}: {error.hint}")
-        return False
-    return True
-
-
-def await_records(invocation: Invocation, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Return once there is a database; without one, say so and wait for the first run.
-
-    Raises `UnavailableError` when a database appears that cannot be opened.
-    """
-    if has_records(invocation):
-        return
-    while not invocation.paths.has_database:
-        sleep(_DATABASE_PAUSE_SECONDS)
-    for pause in (*_CREATION_PAUSES_SECONDS, None):
+    with ExitStack() as stack:
+        reader = None
         try:
-            open_current(invocation.paths)[0].close()
-        except UnavailableError:
-            if pause is None:
-                raise
-            sleep(pause)
-        else:
-            return
+            reader = stack.enter_context(open_records(invocation))
+        except NotFoundError as error:
+            if not invocation.json:
+                invocation.console.say(f"{error.message}: {error.hint}")
+        yield reader
+
+
+@contextmanager
+def awaited_records(
+    invocation: Invocation, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Reader]:
+    """Open the records as `open_records` does; without any yet, say so and wait for them."""
+    with ExitStack() as stack:
+        reader = None
+        while reader is None:
+            try:
+                reader = stack.enter_context(open_records(invocation))
+            except NotFoundError as error:
+                if not invocation.json:
+                    invocation.console.say_once(f"{error.message}: {error.hint}")
+                sleep(_DATABASE_PAUSE_SECONDS)
+        yield reader
 
 
 def notice_lost(invocation: Invocation) -> frozenset[str]:

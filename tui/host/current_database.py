@@ -13,26 +13,33 @@ from tui.host.site import LocalSite
 def require_database(paths: Paths) -> None:
     """Raise `NotFoundError` when there is no database yet."""
     if not paths.has_database:
-        raise NotFoundError(
-            "there are no executions yet",
-            hint=f"start one with `mission run FILE` (database: {paths.db})",
-        )
+        raise _no_executions(paths)
 
 
 def open_current(paths: Paths) -> tuple[Reader, bool]:
     """Open the database read-only, and tell whether it had to be migrated first.
 
-    Raises `NotFoundError` when there is no database yet, `OlderFormatError` for an older one that
-    cannot be written, `UnavailableError` when it cannot be read.
+    Raises `NotFoundError` when there is no database yet or one without tables, `OlderFormatError`
+    for an older one that cannot be written, `UnavailableError` when it cannot be read.
     """
     require_database(paths)
+    from storage.file.connection import EmptyDatabaseError
     from storage.read.reader import open_reader
 
     try:
         return open_reader(paths.db), False
+    except EmptyDatabaseError as error:
+        raise _no_executions(paths) from error
     except OlderFormatError:
         _migrate(paths)
         return open_reader(paths.db), True
+
+
+def _no_executions(paths: Paths) -> NotFoundError:
+    return NotFoundError(
+        "there are no executions yet",
+        hint=f"start one with `mission run FILE` (database: {paths.db})",
+    )
 
 
 def _migrate(paths: Paths) -> None:

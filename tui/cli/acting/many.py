@@ -21,7 +21,7 @@ from tui.cli.acting.action import Action, Planned, planned_json
 from tui.cli.acting.doing import Doing
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
-from tui.cli.records import has_records, open_records
+from tui.cli.records import OpenRecords, open_records, records_if_any
 from tui.cli.selecting.mission_name import require_mission
 from tui.cli.selecting.select_options import Selectors
 from tui.output.table import Column, table
@@ -72,11 +72,12 @@ def act_on_many(
     terminal without `yes`, and for more executions than `MAX_SELECTED`.
     """
     fitting = _fitting(selectors, action, invocation.now)
-    if fitting.mission_name is None and not has_records(invocation):
-        if invocation.json:
-            invocation.console.out_json([])
-        return
-    with open_records(invocation) as reader:
+    opened: OpenRecords = records_if_any if fitting.mission_name is None else open_records
+    with opened(invocation) as reader:
+        if reader is None:
+            if invocation.json:
+                invocation.console.out_json([])
+            return
         if fitting.mission_name is not None:
             require_mission(reader, fitting.mission_name)
         found = reader.executions(fitting)

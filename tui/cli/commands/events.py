@@ -8,7 +8,7 @@ from tui.cli.completion.completions import complete_execution
 from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_titles import StepTitles
-from tui.cli.records import await_records, has_records, open_records
+from tui.cli.records import OpenRecords, awaited_records, open_records, records_if_any
 from tui.cli.reference import find_execution
 from tui.output import json_shapes
 
@@ -41,11 +41,12 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
     after an interruption, pass the last `seq` to `--since`.
     """
     console = invocation.console
-    if execution is None and follow:
-        await_records(invocation)
-    elif execution is None and not has_records(invocation):
-        return
-    with open_records(invocation) as reader:
+    opened: OpenRecords = open_records
+    if execution is None:
+        opened = awaited_records if follow else records_if_any
+    with opened(invocation) as reader:
+        if reader is None:
+            return
         wanted = (
             None
             if execution is None

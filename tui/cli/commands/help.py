@@ -28,7 +28,7 @@ def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
 @click.argument("topic", metavar="[COMMAND|TOPIC]", nargs=-1, shell_complete=_complete)
 @click.pass_context
 def command(ctx: click.Context, invocation: Invocation, topic: tuple[str, ...]) -> None:
-    """Show the help of a command, or of a topic: executions, where, airflow, docs/settings, ...
+    """Show the help of a command, or of a topic: executions, where, airflow, docs/settings.md, ...
 
     Without an argument it lists all commands and topics.
     """

@@ -14,7 +14,7 @@ from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_execution, complete_mission
 from tui.cli.completion.selector_completions import complete_fields, complete_sort
 from tui.cli.invocation import Invocation
-from tui.cli.records import await_records, has_records, open_records
+from tui.cli.records import OpenRecords, awaited_records, open_records, records_if_any
 from tui.cli.reference import find_execution, label_of, parent_labels
 from tui.cli.selecting.list_fields import chosen_fields, chosen_order, field_table, listed_json
 from tui.cli.selecting.list_watch import redraw, rows_within, write_changes
@@ -95,14 +95,14 @@ def command(
         )
 
     asked = query()
+    opened: OpenRecords = open_records
     if asked.mission_name is None and parent is None:
-        if watch:
-            await_records(invocation)
-        elif not has_records(invocation):
+        opened = awaited_records if watch else records_if_any
+    with opened(invocation) as reader:
+        if reader is None:
             if invocation.json:
                 invocation.console.out_json([])
             return
-    with open_records(invocation) as reader:
         found = None if parent is None else find_execution(invocation, reader, parent)
         if asked.mission_name is not None:
             require_mission(reader, asked.mission_name)

@@ -1,13 +1,11 @@
 """`mission queue`: who waits for whom."""
 
-from collections.abc import Sequence
-
 from core.operations.queue import Queue, queues
 from core.ports.claims import Claim, ClaimKind
 from core.value.timestamp import SECOND_NS
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.cli.records import has_records, open_records
+from tui.cli.records import records_if_any
 from tui.words.numbers import rfc3339_or_none, rough
 from tui.words.safe_text import safe_line
 
@@ -21,15 +19,12 @@ def command(invocation: Invocation) -> None:
     neither have anything nor wait.
     """
     console = invocation.console
-    is_there = has_records(invocation)
-    found: Sequence[Queue] = ()
-    if is_there:
-        with open_records(invocation) as reader:
-            found = queues(reader, invocation.now)
+    with records_if_any(invocation) as reader:
+        found = [] if reader is None else queues(reader, invocation.now)
     if invocation.json:
         console.out_json({"queues": [_shape(queue) for queue in found]})
         return
-    if not is_there:
+    if reader is None:
         return
     if not found:
         console.say("nobody waits, and no group or mutex is taken")

@@ -24,18 +24,18 @@ _ROW = "| "
 
 
 def pages() -> list[str]:
-    """Return the names of all pages as messages name them, without `.md`; empty without any."""
+    """Return the names of all pages, as messages name them; empty without any."""
     folder = _folder()
-    return [] if folder is None else sorted(f"{PREFIX}{one.stem}" for one in folder.glob("*.md"))
+    return [] if folder is None else sorted(f"{PREFIX}{one.name}" for one in folder.glob("*.md"))
 
 
 def page_lines(topic: str) -> list[str] | None:
     """Return the lines of a page, with or without `.md`; None if there is none of that name."""
-    name = topic.removesuffix(".md")
+    name = f"{topic.removesuffix('.md')}.md"
     folder = _folder()
     if folder is None or name not in pages():
         return None
-    return (folder / f"{name.removeprefix(PREFIX)}.md").read_text(encoding="utf-8").splitlines()
+    return (folder / name.removeprefix(PREFIX)).read_text(encoding="utf-8").splitlines()
 
 
 def list_lines() -> Iterator[str]:
@@ -67,7 +67,7 @@ def porting_lines(word: str | None = None) -> Iterator[str]:
             yield f"  {known if wanted is None else what}"
             yield f"      {here}"
     yield ""
-    yield f"`mission help {PREFIX}{PORTING}` prints five real files, each beside its mission;"
+    yield f"`mission help {PREFIX}{PORTING}.md` prints five real files, each beside its mission;"
     yield f"it is {_required_folder() / PORTING}.md"
 
 
