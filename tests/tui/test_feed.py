@@ -8,6 +8,7 @@ import pytest
 from textual.message import Message
 
 from core.domain.reasons import Reason
+from core.domain.records import Execution
 from core.domain.states import ExecutionState, TaskState
 from core.errors import NotFoundError, UnavailableError
 from core.ports.reader import LogQuery, Reader
@@ -232,6 +233,25 @@ def test_an_execution_that_does_not_exist_is_said(harness: Any) -> None:
     h.feed.start()
     h.wait(FeedLost)
     assert "no-such-id" in h.posted[0].text
+
+
+def test_what_is_missing_of_an_earlier_target_does_not_end_the_watch_of_a_later_one(
+    harness: Any,
+) -> None:
+    class Slow(FakeReader):
+        def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
+            try:
+                return super().find_execution(reference, folder=folder)
+            except NotFoundError:
+                h.feed.watch_execution(run)  # somebody opens another run meanwhile
+                raise
+
+    world, run = busy_world()
+    h = harness(world, lambda: Slow(world))
+    h.feed.watch_execution("no-such-id")
+    h.feed.start()
+    h.until(lambda d: d.execution is not None and d.execution.execution_id == run)
+    assert not [m for m in h.posted if isinstance(m, FeedLost)]
 
 
 def test_a_bug_in_the_feed_is_reported_not_swallowed(harness: Any) -> None:

@@ -69,6 +69,8 @@ class Feed:
         self._target = 0
         self._generation = 0
         # used by the feed's thread only
+        self._asked = 0
+        """The target that was read last."""
         self._cursor = 0
         self._log_cursor = 0
         self._log_token = 0
@@ -140,6 +142,7 @@ class Feed:
                 self._wake.clear()
                 has_update = False
                 try:
+                    self._asked = self._target
                     if reader is None:
                         reader = self._open_reader()
                         self._seen_generation = -1
@@ -179,6 +182,8 @@ class Feed:
         """Deliver an empty home while there is no database; report a missing execution."""
         with self._lock:
             target, home = self._target, self._home
+            if target != self._asked:
+                return  # what is missing of an earlier target concerns nobody any more
             if home is None:
                 self._execution_id = None
         if home is None:
@@ -189,6 +194,7 @@ class Feed:
     def _poll(self, reader: Reader) -> bool:
         with self._lock:
             generation, target = self._generation, self._target
+            self._asked = target
             home, execution_id, follow = self._home, self._execution_id, self._follow
         version = reader.data_version()
         has_new_target = generation != self._seen_generation
@@ -197,7 +203,7 @@ class Feed:
                 self._deliver(target, self._lease(reader, execution_id))
             return False
         self._seen_generation, self._version = generation, version
-        delta = Delta(last_seq=reader.last_seq())
+        delta = Delta(last_seq=reader.last_seq(), execution_id=execution_id)
         if home is not None:
             self._opened = None
             delta.home = read_home(reader, home)
@@ -231,7 +237,7 @@ class Feed:
 
     def _lease(self, reader: Reader, execution_id: str) -> Delta:
         self._lease_at = time.monotonic() + LEASE_POLL_SECONDS
-        return Delta(lease=reader.lease(execution_id), lease_read=True)
+        return Delta(lease=reader.lease(execution_id), lease_read=True, execution_id=execution_id)
 
     def _read_log(self, reader: Reader, follow: _FollowedLog, delta: Delta) -> None:
         reset = follow.token != self._log_token
@@ -289,6 +295,7 @@ def _origin(reader: Reader, execution_id: str) -> Execution | None:
 def _merge(pending: Delta, delta: Delta) -> None:
     if delta.home is not None:
         pending.home = delta.home
+    pending.execution_id = delta.execution_id
     if delta.short_ids is not None:
         pending.short_ids = {**(pending.short_ids or {}), **delta.short_ids}
     if delta.execution is not None:

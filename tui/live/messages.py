@@ -32,6 +32,8 @@ class Delta:
     """Changes committed since the last delivery; later values replace earlier ones."""
 
     home: HomePage | None = None
+    execution_id: str | None = None
+    """Whose lease, cancels and task runs these are; None for home."""
     short_ids: Mapping[str, str] | None = None
     execution: Execution | None = None
     origin: Execution | None = None
