@@ -95,7 +95,12 @@ class ConfirmedActions:
             label = self._deck.label(board.execution)
             self._deck.show_problem(f"run {label} runs on no cluster now")
             return
-        await self._ask("Workers", await lines(), [], keep="Close", live=lines)
+        try:
+            first = await lines()
+        except MissionDeckError as error:
+            self._deck.show_problem(clean_line(str(error)))
+            return
+        await self._ask("Workers", first, [], keep="Close", live=lines)
 
     async def cancel_step(self, board: Board, task_id: str) -> None:
         """Cancel one step; while that is under way, kill it."""
@@ -153,9 +158,13 @@ class ConfirmedActions:
                     lambda: self._backend.resume(execution.execution_id), f"run {label}: resumed"
                 )
         elif execution.reason_code is Reason.QUEUED:
-            held = await self._deck.lookup.read(
-                lambda reader: is_on_hold(reader, execution.execution_id)
-            )
+            try:
+                held = await self._deck.lookup.read(
+                    lambda reader: is_on_hold(reader, execution.execution_id)
+                )
+            except MissionDeckError as error:
+                self._deck.show_problem(clean_line(str(error)))
+                return
             kind = RequestKind.RELEASE if held else RequestKind.HOLD
             await self._request(execution, kind, f"run {label}")
         elif execution.state is ExecutionState.PAUSED:

@@ -53,6 +53,8 @@ class RetryDesk(DeckScreen):
         self._content: bytes | None = None
         """The mission file as the user has edited it; None while it is the recorded one."""
         self._planned: RetryLinked | None = None
+        self._planned_for: Mapping[str, Any] | str | None = None
+        """What was entered when the plan shown was made; None while it is being made."""
         self._starting = False
         self._head = Bar(plain=True, id="head")
         self._plan = TextView(id="plan")
@@ -145,7 +147,8 @@ class RetryDesk(DeckScreen):
         self._planner.request()
 
     async def _read_plan(self) -> None:
-        self._planned = None
+        self._planned = self._planned_for = None
+        entered = self._entered()
         try:
             arguments = self._arguments()
             planned = await asyncio.to_thread(
@@ -155,10 +158,18 @@ class RetryDesk(DeckScreen):
         except BugError:
             raise
         except MissionDeckError as error:
+            self._planned_for = entered
             self._plan.set_lines(error_plan_lines(error), keep_place=True)
             return
-        self._planned = planned
+        self._planned, self._planned_for = planned, entered
         self._plan.set_lines(retry_plan_lines(planned, verdicts), keep_place=True)
+
+    def _entered(self) -> Mapping[str, Any] | str:
+        """Return what the form asks for, or why it cannot be read."""
+        try:
+            return self._arguments()
+        except UsageError as error:
+            return str(error)
 
     def _arguments(self) -> dict[str, Any]:
         """Return what the form asks for; `UsageError` for what cannot be read."""
@@ -208,6 +219,10 @@ class RetryDesk(DeckScreen):
         """Start the retry as it is shown."""
         if self._starting:
             return
+        if self._planned_for != self._entered():
+            self._planner.request()
+            self.show_banner("the plan on the right is being made anew: look at it, then retry")
+            return
         if self._planned is None:
             self.show_banner("what is shown on the right is to be corrected first")
             return
@@ -235,7 +250,11 @@ class RetryDesk(DeckScreen):
     async def action_edit(self) -> None:
         """Edit the whole mission for this retry in $VISUAL or $EDITOR."""
         digest = self._execution.mission_digest
-        source = await self.deck.lookup.read(lambda reader: reader.mission_source(digest))
+        try:
+            source = await self.deck.lookup.read(lambda reader: reader.mission_source(digest))
+        except MissionDeckError as error:
+            self.show_banner(clean_line(f"not edited: {error.message}"))
+            return
         content = source.content if self._content is None else self._content
         edited = self.deck.edit_text(content.decode("utf-8", "replace"), f".{source.format}")
         if edited is not None:

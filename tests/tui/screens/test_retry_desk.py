@@ -119,7 +119,9 @@ async def test_a_retry_is_planned_changed_and_started_with_its_reason() -> None:
         await pilot.press("ctrl+r")
         assert backend.calls == [], "what cannot be done is not started"
         desk._keys.value = ""
-        await wait_for_text(pilot, "Runs again: 2 steps")
+        desk.action_start()  # before the plan on the right is that of what was entered
+        await wait_for_text(pilot, "Runs again: 2 steps", "being made anew")
+        assert backend.calls == []
         desk._reason.focus()
         await type_in(pilot, "slow host")
         await pilot.press("ctrl+r")

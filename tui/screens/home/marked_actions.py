@@ -91,7 +91,11 @@ class MarkedActions:
         answer = await self._deck.push_screen_wait(dialog)
         if answer is None:
             return None
-        return scope_of(await read()).chosen, answer
+        try:
+            return scope_of(await read()).chosen, answer
+        except MissionDeckError as error:
+            self._deck.show_problem(clean_line(str(error)))
+            return None
 
     def _reader(
         self, execution_ids: frozenset[str]
