@@ -71,10 +71,13 @@ class ExecutionScreen(ExecutionPast):
 
     def deliver(self, delta: Delta) -> None:
         """Apply what was committed."""
+        if delta.execution_id not in (None, self.execution_id):
+            return  # it was read for the screen that was on top of this one
+        self.catch_up()  # before the screen itself moves the selection
         execution = delta.execution
         if self.shows_past:
             self.keep(delta)
-        elif execution is not None and execution.execution_id == self.execution_id:
+        elif execution is not None:
             if self.board is None or delta.opened:
                 self._origin = delta.origin
                 self._open(execution, delta)
@@ -89,6 +92,7 @@ class ExecutionScreen(ExecutionPast):
         if self.board is not None:
             self.update_header()
             self.note_offers()
+            self.read_missed()
             if not self.shows_past:
                 self.refresh_inner()
             if self._left.tab == "events" and delta.last_seq:
@@ -189,7 +193,7 @@ class ExecutionScreen(ExecutionPast):
     def moment_changed(self) -> None:
         """Show header and last lines of another moment."""
         self.update_header()
-        self._show_last_lines({})
+        self._last_lines.clear()
         self._look_at_last_lines()
 
     def _show_last_lines(self, lines: Mapping[str, str]) -> None:
@@ -218,6 +222,7 @@ class ExecutionScreen(ExecutionPast):
         board.learn(mission)
         board.usual_seconds = self._history.steps
         board.usual_word = "usually" if self._history.step_runs > 1 else "last time"
+        self.catch_up()
         if not self._user_selected and self._initial_step is None:
             focus = board.attention()
             if focus is not None and focus != self.selected:

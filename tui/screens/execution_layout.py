@@ -55,6 +55,8 @@ class PaneScreen(ExecutionActions, ResizablePanes):
         self._side_title = Bar(id="side-title")
         self._side_views = ContentSwitcher(initial="summary", id="side-views")
         self._summary = TextView(id="summary")
+        self._summarized: str | None = None
+        """The title of the step that the summary is about: of the selected one once it was read."""
         self._side_list = StepList(clock, id="side-list")
         self._bottom = StepLog(execution_id, self.deck.feed, self.deck.lookup, id="bottom")
         self._log = self._bottom.pane
@@ -106,7 +108,8 @@ class PaneScreen(ExecutionActions, ResizablePanes):
         self._left.retitle()
         side = self._side_title
         filter_text = self._left.steps.filter_text
-        side.set_parts(*side_parts(self._left.tab, self.step_title, filter_text))
+        title = self._summarized or self.step_title
+        side.set_parts(*side_parts(self._left.tab, title, filter_text))
         side.lit = focused in ("summary", "side-list")
         self._bottom.retitle()
 

@@ -36,6 +36,8 @@ class ExecutionPast(RefusedInPast, InnerGraphs):
         self._moment: Moment | None = None
         self._past = Past(execution_id, self.deck.lookup)
         self._wanted: list[Place] = []
+        self._is_called_back = False
+        """Whether the way to a moment is given up: the present was asked for meanwhile."""
         self._traveller = CoalescingWorker(self._travel, self.run_worker)
         self._present: Board | None = None
         """The run as it is now, while the past is shown."""
@@ -100,6 +102,7 @@ class ExecutionPast(RefusedInPast, InnerGraphs):
     def action_present(self) -> None:
         """Show the run as it is now."""
         self._wanted.clear()
+        self._is_called_back = True
         if self.shows_past:
             self._show_present()
 
@@ -143,6 +146,7 @@ class ExecutionPast(RefusedInPast, InnerGraphs):
         wanted, self._wanted = self._wanted, []
         if not wanted:
             return
+        self._is_called_back = False
         try:
             await self._past.read(self._tell_reading)
             number = None if self._moment is None else self._moment.place
@@ -154,9 +158,10 @@ class ExecutionPast(RefusedInPast, InnerGraphs):
             self._past_bar.display = self.shows_past
             self.deck.show_problem(clean_line(f"the past cannot be shown: {error.message}"))
             return
-        if not self.is_current:
+        if self._is_called_back or not self.is_current:
             self._past_bar.display = self.shows_past
             return  # what was opened meanwhile shows the moment that it was opened over
+        self.catch_up()
         if moment is None:
             self._show_present()
         else:

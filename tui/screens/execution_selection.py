@@ -43,6 +43,8 @@ class ExecutionSelection(PaneScreen):
         """The execution and the step that side pane and log are about."""
         self._marked: frozenset[str] = frozenset()
         self._records: StepRecords | None = None
+        self._has_missed = False
+        """Whether the details of the selection could not be read."""
         self._usage_watch = UsageWatch(lambda: self.deck.backend, self.clock.now, self.run_worker)
         self._record_reader = CoalescingWorker(self._read_records, self.run_worker)
         self._attempt_reader = CoalescingWorker(self._read_attempts, self.run_worker)
@@ -151,6 +153,7 @@ class ExecutionSelection(PaneScreen):
                 lambda reader: read_step_records(reader, execution_id, task_id)
             )
         except MissionDeckError:
+            self._has_missed = True
             return  # the feed reports the same failure
         as_shown = self.as_shown_on(board, records)
         if self._key_of(self.step_shown) != (execution_id, task_id) or as_shown is None:
@@ -158,6 +161,12 @@ class ExecutionSelection(PaneScreen):
         before, self._records = self._records, as_shown
         self._show_summary(keep_place=before is not None)
         self._bottom.show_records(as_shown)
+
+    def read_missed(self) -> None:
+        """Read the details that could not be read, now that something could be."""
+        if self._has_missed:
+            self._has_missed = False
+            self._record_reader.request()
 
     @property
     def as_of(self) -> AsOf | None:
@@ -177,14 +186,19 @@ class ExecutionSelection(PaneScreen):
         return self.as_shown(records)
 
     def _show_summary(self, *, keep_place: bool = False) -> None:
-        found = self.step_shown
-        if found is None or self._records is None:
+        found, records = self.step_shown, self._records
+        if found is None or records is None:
             return
+        if self._key_of(found) != (records.task.execution_id, records.task.task_id):
+            return  # the cursor has moved on
         is_now = self.clock.moment is None
         board, task_id = found
         usage = self._usage_watch.look(board, task_id) if is_now else None
-        lines = overview_lines(board, self._records, self.clock.now(), usage=usage)
+        lines = overview_lines(board, records, self.clock.now(), usage=usage)
         self._summary.set_lines(lines, keep_place=keep_place)
+        if self.step_title != self._summarized:
+            self._summarized = self.step_title
+            self._titles()
 
     async def _read_attempts(self) -> None:
         """Read all attempts while the visible view draws them."""
@@ -192,13 +206,14 @@ class ExecutionSelection(PaneScreen):
             return
         await asyncio.sleep(DEBOUNCE_SECONDS)
         execution_id = self.execution_id
-        found = self.attempts_shown()
-        if found is None:
+        found: list[Attempt] = []
+        if self.attempts_shown() is None:
             try:
                 found = await self.deck.lookup.read(lambda reader: reader.attempts(execution_id))
             except MissionDeckError:
                 return  # the feed reports the same failure
-        self._left.take_attempts(found)
+        at_moment = self.attempts_shown()  # another moment may be shown by now
+        self._left.take_attempts(found if at_moment is None else at_moment)
 
     def attempts_shown(self) -> list[Attempt] | None:
         """Return all attempts as the screen shows them; None if they are to be read."""

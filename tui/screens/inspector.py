@@ -99,6 +99,8 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
         """The record of the step that the details were read for."""
         self._records: StepRecords | None = None
         self._page: PageRecords | None = None
+        self._failed = False
+        """Whether the step could not be read the last time."""
         self._attempt = 0
         """The attempt whose log is shown; 0 for the latest."""
         self._log: Page | None = None
@@ -156,7 +158,7 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
         """Read the details again if the step has changed; tell whether it has."""
         self.board = self._execution.board
         task = self._board.tasks[self._task_id]
-        if task is self._read_for:
+        if task is self._read_for and not self._failed:
             return False
         self._read()
         return True
@@ -176,11 +178,13 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
                 lambda reader: read_all_step_records(reader, execution, task_id, as_of)
             )
         except MissionDeckError as error:
-            self.show_banner(clean_line(str(error)))
+            if task_id == self._task_id:
+                self._tell_failure(error)
             return
         records = self._execution.as_shown(found)
         if task_id != self._task_id or records is None:
             return
+        self._tell_failure(None)
         first = self._records is None
         self._records = records
         if self._section is None:
@@ -202,12 +206,21 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
                 )
             )
         except MissionDeckError as error:
-            self.show_banner(clean_line(str(error)))
+            if records is self._records:
+                self._tell_failure(error)
             return
         if records is self._records:
             self._page = page
             if self._section == "overview":
                 self._show(keep_place=True)
+
+    def _tell_failure(self, error: MissionDeckError | None) -> None:
+        """Say that the step cannot be read, or no longer say so."""
+        if error is not None:
+            self.show_banner(clean_line(str(error)))
+        elif self._failed:
+            self.show_banner("")
+        self._failed = error is not None
 
     async def _read_log(self) -> None:
         """Read the end of the selected attempt's log, and show it if it is still selected."""
@@ -253,6 +266,7 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
         records = self._records
         self._titles()
         if records is None:
+            self._view.set_lines([[("reading …", "muted")]])
             return
         at = 0
         if self._section == "file":
@@ -346,7 +360,7 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
         self._records, self._page, self._attempt = None, None, 0
         self._execution.select(self._task_id)
         self._read()
-        self._titles()
+        self._show()
 
     def action_back(self) -> None:
         """Return to the execution."""

@@ -137,7 +137,9 @@ class PagedLog(LogText):
                 return await self._lookup.read(lambda reader: read_around(reader, query, to))
             return await self._lookup.read(lambda reader: read_head(reader, query))
         except MissionDeckError as error:
-            self.empty_text = self._placeholder = str(error)
+            if query == self._asked():
+                self.empty_text = self._placeholder = str(error)
+                self.refresh()
             return None
 
     @work(group="log-fetch")

@@ -88,7 +88,8 @@ class SearchableLog(PagedLog):
                 self.post_message(self.Changed())
             return
         except MissionDeckError:
-            search.share = None
+            if query == self._asked() and text == self.search:
+                search.share = None
             return  # the feed reports the same failure
         if query == self._asked() and text == self.search:
             self._matches_changed(search.finish())

@@ -38,6 +38,7 @@ class StepLog(Vertical):
         self._step_title = ""
         self._records: StepRecords | None = None
         self._attempt = 0
+        """The attempt whose log is shown; 0 for the latest, before the attempts are read."""
         self._merged = False
         self._offers_matches = False
         """Whether the keys that go from match to match are on offer."""
@@ -65,11 +66,12 @@ class StepLog(Vertical):
 
     def show_records(self, records: StepRecords) -> None:
         """Show the log of the step of these records; a newer attempt if the latest was shown."""
+        if (records.task.execution_id, records.task.task_id) != (self._shown_id, self._task_id):
+            return
         before, self._records = self._records, records
         newest = records.attempts[-1].attempt if records.attempts else 0
-        followed = (
-            before is None or not before.attempts or self._attempt == before.attempts[-1].attempt
-        )
+        latest = before.attempts[-1].attempt if before is not None and before.attempts else 0
+        followed = self._attempt == latest
         is_gone = self._attempt > newest  # where the past is shown
         if not self._attempt or is_gone or (followed and newest):
             self._attempt = newest
@@ -85,7 +87,8 @@ class StepLog(Vertical):
             if self._task_id is None or not self._attempt:
                 query, empty = None, "No step selected"
                 if self._board is not None and self._task_id is not None:
-                    empty = no_output_text(self._board, self._task_id)
+                    is_read = self._records is not None
+                    empty = no_output_text(self._board, self._task_id) if is_read else "reading …"
             else:
                 shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
                 is_whole = shown is not None and is_terminal(shown.state)
