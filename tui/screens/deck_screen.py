@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import events
+from textual.messages import Prune
 from textual.screen import Screen
 
 from tui.live.deck import Deck, deck_of
@@ -64,6 +65,15 @@ class DeckScreen(Screen[None]):
         text = text or self.deck.log_problem
         self.banner.display = bool(text)
         self.banner.set_parts([Part(f" ✗ {text}", style="bad")])
+
+    async def on_prune(self, event: Prune) -> None:  # noqa: ARG002 - Textual calls its own as well
+        """Cancel all work when the screen begins to be removed.
+
+        Textual cancels that of a node once its children are gone: until then a late answer would
+        meet widgets that belong to no screen any more.
+        """
+        for node in self.walk_children(with_self=True):
+            self.workers.cancel_node(node)
 
     def on_screen_resume(self) -> None:
         """Show the keys again, and that the audit log is broken, on whatever screen."""

@@ -25,8 +25,10 @@ from tui.app import MissionDeckApp
 from tui.live.lookup import Lookup
 from tui.live.messages import Delta
 from tui.screens.execution import ExecutionScreen
+from tui.screens.home.home_screen import HomeScreen
 from tui.screens.inspector import InspectorScreen
 from tui.screens.report.comparison_screen import ComparisonScreen
+from tui.widgets.steps.run_preview_pane import RunPreviewPane
 from tui.widgets.steps.step_list import StepList
 from tui.widgets.steps.step_views import StepViews
 
@@ -243,3 +245,22 @@ async def test_inspector_and_comparison_show_what_was_asked_for_last(
         comparison.action_base(-1)
         await wait_until(pilot, lambda: "the disk is gone" in app.problem)
         answers.fails = False
+
+
+async def test_an_answer_that_arrives_while_its_screen_is_removed_reaches_no_widget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = FakeWorld()
+    failed_run(world, three_steps())
+    held: list[Answers] = []
+    monkeypatch.setattr(RunPreviewPane, "on_unmount", lambda _self: held[0].arrive(), raising=False)
+    async with running(FakeBackend(world, three_steps())) as pilot:
+        await wait_for_text(pilot, "etl#1", "this is of one")
+        app = pilot.app
+        assert isinstance(app, MissionDeckApp)
+        held.append(Answers(app.lookup, monkeypatch))
+        held[0].is_holding = True
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        home.preview_appeared()
+        await wait_until(pilot, lambda: bool(held[0].held))
