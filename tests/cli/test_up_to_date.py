@@ -102,6 +102,9 @@ def test_a_build_of_which_one_file_has_changed_runs_one_compile_and_what_follows
     ran = build.run()
     assert [ran[f"compile[{n}]"] for n in range(3)] == [SKIPPED, RUN, SKIPPED]
     assert "it ran because of this: input src/two.c changed" in build.why("compile[1]")
+    compared = build.inside("diff", "build").out
+    assert "`compile[1]` two ran because of this: input src/two.c changed" in compared
+    assert "nothing that is recorded" not in compared
     assert "nothing that is recorded has changed" not in build.why("compile[1]")
     assert ran["link"] == RUN
     assert "input obj/two.o changed" in build.why("link")

@@ -16,6 +16,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         "before": _execution(found.before),
         "after": _execution(found.after),
         "changes": [change.to_json() for change in found.changes],
+        "reasons": list(found.reasons),
         "steps": [
             {
                 "task_id": pair.task_id,

@@ -10,6 +10,7 @@ from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.explain.change import Aspect, Change, differences
 from core.explain.execution_changes import RunFacts, run_changes
 from core.explain.line_differences import LineDifferences, line_differences
+from core.operations.history.upstream_changes import reasons_to_run
 from core.operations.recorded_mission import mission_of
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import LogQuery, Reader
@@ -55,6 +56,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """By step, where the compared lines differ."""
     compared_logs: int = 0
     """Of how many steps the logs were compared."""
+    reasons: tuple[str, ...] = ()
+    """What made steps of the later execution run that declare their files, one phrase each."""
 
     def of(self, *aspects: Aspect) -> list[Change]:
         """Return the changes of some aspects."""
@@ -112,6 +115,7 @@ def compare_executions(
         steps=tuple(pairs),
         logs={task_id: found for task_id, found in logs.items() if found},
         compared_logs=len(logged),
+        reasons=reasons_to_run(reader, new.tasks.values(), new.mission),
     )
 
 

@@ -1,9 +1,9 @@
-"""Reads which steps before another one ran because their files or values had changed.
+"""Reads which steps ran because their files or values had changed, such as those before another.
 
 A step that uses what others made has changed inputs then, though nothing of its own has changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 
 from core.domain.item_label import quoted_title
@@ -26,14 +26,30 @@ def upstream_changes(
     if not before:
         return ()
     _, tasks = reader.task_states(execution.execution_id)
+    found = _reasons(reader, tasks, frozenset(before))
+    return tuple(f"{title} before it ran because of this: {change}" for title, change in found)
+
+
+def reasons_to_run(
+    reader: Reader, tasks: Iterable[TaskRun], mission: Mission | None
+) -> tuple[str, ...]:
+    """Return one phrase for each change that made a step of an execution run."""
+    steps = () if mission is None else mission.steps
+    declaring = frozenset(step.id for step in steps if step.declares_files)
+    found = _reasons(reader, tasks, declaring) if declaring else ()
+    return tuple(f"{title} ran because of this: {change}" for title, change in found)
+
+
+def _reasons(
+    reader: Reader, tasks: Iterable[TaskRun], steps: Set[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the title of a step that ran, one of `steps`, with each change that made it run."""
     ran = (
-        one for one in tasks if (one.parent_task_id or one.task_id) in before and one.state in _RAN
+        one for one in tasks if (one.parent_task_id or one.task_id) in steps and one.state in _RAN
     )
-    return tuple(
-        f"{quoted_title(one)} before it ran because of this: {change}"
-        for one in islice(ran, MAX_STEPS)
-        for change in changes_before_start(reader.step_events(execution.execution_id, one.task_id))
-    )
+    for one in islice(ran, MAX_STEPS):
+        for change in changes_before_start(reader.step_events(one.execution_id, one.task_id)):
+            yield quoted_title(one), change
 
 
 def _files_before(step_id: str, mission: Mission | None) -> Sequence[str]:

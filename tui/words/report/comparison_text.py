@@ -23,7 +23,8 @@ NO_CHANGE = "nothing that is recorded of what they were given differs"
 def comparison_lines(found: Comparison, now: int) -> list[ReportLine]:
     """Return what differs, from what the executions were given to what they wrote."""
     lines = [ReportLine(_headline(found, now), Tone.TITLE)]
-    lines += _section("What they were given", _changes(found.of(*CAUSES)) or [_muted(NO_CHANGE)])
+    given = _changes(found.of(*CAUSES)) + [ReportLine(clean_line(one)) for one in found.reasons]
+    lines += _section("What they were given", given or [_muted(NO_CHANGE)])
     lines += _section("How they ended", _endings(found))
     lines += _section("How long it took", _durations(found))
     outputs = _changes(found.of(Aspect.OUTPUT))
