@@ -73,6 +73,8 @@ def test_only_what_has_changed_is_compiled(
 
     assert ran() == {"compile[0]", "compile[1]", "link"}
     (tmp_path / "src/b.c").write_text("changed")
+    planned = look("plan").out
+    assert "1 up to date\n  compile[1] src/b.c: would run: input src/b.c changed" in planned
     assert ran() == {"compile[1]", "link"}
 
 

@@ -36,7 +36,7 @@ def change_lines(changes: Sequence["PlannedChange"], palette: Palette) -> Iterat
         yield f"  {left:,} up to date"
     rest = [change for change in changes if change.is_up_to_date is not True]
     for change in rest[:MAX_STEPS]:
-        yield f"  {safe_line(change.task_id)}: {safe_line(_told(change))}"
+        yield f"  {safe_line(change.title)}: {safe_line(_told(change))}"
     if len(rest) > MAX_STEPS:
         yield f"  and {counted(len(rest) - MAX_STEPS, 'more step')}"
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from core.domain.events import item_task_id
 from core.domain.fold import Snapshot, fold
+from core.domain.item_label import step_title
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
@@ -23,6 +24,7 @@ from core.errors import UsageError
 from core.graph.dag import Graph
 from core.launch.order import Order, first_events
 from core.machine.environment import value_text
+from core.operations.admission.listing_now import is_listing, listing_now
 from core.operations.mission_secret_check import mission_secrets
 from core.operations.site import Site
 from core.output.masker import Masker
@@ -38,6 +40,8 @@ class PlannedChange(Struct, frozen=True, kw_only=True):
     """
 
     task_id: str
+    title: str
+    """The step for people: its id, followed by the item of a fan-out."""
     is_up_to_date: bool | None
     """None: that cannot be said before the run."""
     because: tuple[str, ...] = ()
@@ -88,11 +92,20 @@ def planned_changes(
                 continue  # left out, or reused
             after = tuple(name for name in step.depends_on if name in would_run)
             if not step.declares_files:
-                would_run.add(step.id)
+                listed = None
+                if not after and is_listing(step):
+                    prepared = prepare(surroundings, task, step)
+                    listed = listing_now(prepared, folder, protected, site.permitted().folders)
+                if listed is None:
+                    would_run.add(step.id)
+                else:  # it runs, too, and finds what it would find now
+                    snapshot.tasks[step.id] = replace(
+                        task, state=TaskState.SUCCESS, reason_code=Reason.STEP_DONE, outputs=listed
+                    )
                 continue
             answers = list(_compared(surroundings, comparer, step, task, forced))
-            for task_id, answer in answers:
-                found.append(_change(task_id, answer, after))
+            for one, answer in answers:
+                found.append(_change(one, answer, after))
             if any(answer is None or answer.because for _, answer in answers):
                 would_run.add(step.id)
             elif step.foreach is None and step.matrix is None:
@@ -113,14 +126,14 @@ def _compared(
     step: MissionStep,
     task: TaskRun,
     forced: frozenset[str],
-) -> Iterator[tuple[str, Compared | None]]:
+) -> Iterator[tuple[TaskRun, Compared | None]]:
     """Yield the answer for a step or each of its items; None where values of the run are needed."""
     tasks = [task]
     if step.foreach is not None or step.matrix is not None:
         try:
             items = items_of(step, surroundings.context.scope(task))
         except ItemsError:
-            yield step.id, None
+            yield task, None
             return
         tasks = [
             replace(task, task_id=item_task_id(step.id, index), parent_task_id=step.id, item=item)
@@ -129,20 +142,22 @@ def _compared(
     for one in tasks:
         prepared = prepare(surroundings, one, step)
         if prepared.refusal is not None:
-            yield one.task_id, None
+            yield one, None
         else:
             question = question_of(surroundings, prepared, forced)
-            yield one.task_id, comparer.compare([question])[0]
+            yield one, comparer.compare([question])[0]
 
 
-def _change(task_id: str, answer: Compared | None, after: tuple[str, ...]) -> PlannedChange:
-    if answer is None:
-        return PlannedChange(task_id=task_id, is_up_to_date=None, after=after)
-    if answer.because:
-        return PlannedChange(
-            task_id=task_id, is_up_to_date=False, because=answer.because, after=after
-        )
-    return PlannedChange(task_id=task_id, is_up_to_date=None if after else True, after=after)
+def _change(task: TaskRun, answer: Compared | None, after: tuple[str, ...]) -> PlannedChange:
+    because = () if answer is None else answer.because
+    is_same = None if answer is None or (after and not because) else not because
+    return PlannedChange(
+        task_id=task.task_id,
+        title=step_title(task),
+        is_up_to_date=is_same,
+        because=because,
+        after=after,
+    )
 
 
 def _surroundings(

@@ -2,8 +2,9 @@
 
 import os
 import stat
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
@@ -20,6 +21,7 @@ from core.steps.file.place import Place
 from core.value.glob import Glob
 from core.value.non_utf8 import escape_non_utf8, is_utf8
 
+Log = Callable[[LogLevel, str], None]
 DEFAULT_ENTRIES = 10_000
 MAX_ENTRIES = 100_000
 
@@ -80,24 +82,7 @@ class ListDirectory(FileStep):
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """List names, paths, types and sizes."""
-        parameters: ListParameters = call.parameters
-        entries: list[dict[str, Any]] = []
-        with (
-            tree.place(parameters.path) as place,
-            closing(_found(tree, place, parameters, call)) as found,
-        ):
-            for entry in found:
-                _check_count(entries, parameters.max_entries)
-                entries.append(
-                    {
-                        "name": entry.name,
-                        "path": _below(place.path, entry.path),
-                        "type": _TYPES.get(stat.S_IFMT(entry.status.st_mode), "other"),
-                        "size": entry.status.st_size if entry.is_file else 0,
-                    }
-                )
-            entries.sort(key=lambda entry: os.fsencode(entry["path"]))
-            return {"path": place.path, "entries": entries, "count": len(entries)}
+        return entries_listed(tree, call.parameters, partial(check_cancelled, call), call.log)
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Describe what would be listed."""
@@ -141,18 +126,7 @@ class FileSearch(FileStep):
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Collect the paths of matching files."""
-        parameters: SearchParameters = call.parameters
-        matches: list[str] = []
-        with (
-            tree.place(parameters.path) as place,
-            closing(_found(tree, place, parameters, call)) as found,
-        ):
-            for entry in found:
-                if entry.is_file:
-                    _check_count(matches, parameters.max_entries)
-                    matches.append(_below(place.path, entry.path))
-            matches.sort(key=os.fsencode)
-            return {"path": place.path, "matches": matches, "count": len(matches)}
+        return files_found(tree, call.parameters, partial(check_cancelled, call), call.log)
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Describe what would be searched."""
@@ -160,8 +134,52 @@ class FileSearch(FileStep):
         return clip(f"would search {path} for {pattern}")
 
 
+def entries_listed(
+    tree: Tree, parameters: ListParameters, poll: Callable[[], None], log: Log
+) -> dict[str, Any]:
+    """Return the output of a listing; `poll` is called periodically and may raise."""
+    entries: list[dict[str, Any]] = []
+    with (
+        tree.place(parameters.path) as place,
+        closing(_found(tree, place, parameters, poll, log)) as found,
+    ):
+        for entry in found:
+            _check_count(entries, parameters.max_entries)
+            entries.append(
+                {
+                    "name": entry.name,
+                    "path": _below(place.path, entry.path),
+                    "type": _TYPES.get(stat.S_IFMT(entry.status.st_mode), "other"),
+                    "size": entry.status.st_size if entry.is_file else 0,
+                }
+            )
+        entries.sort(key=lambda entry: os.fsencode(entry["path"]))
+        return {"path": place.path, "entries": entries, "count": len(entries)}
+
+
+def files_found(
+    tree: Tree, parameters: SearchParameters, poll: Callable[[], None], log: Log
+) -> dict[str, Any]:
+    """Return the output of a search; `poll` is called periodically and may raise."""
+    matches: list[str] = []
+    with (
+        tree.place(parameters.path) as place,
+        closing(_found(tree, place, parameters, poll, log)) as found,
+    ):
+        for entry in found:
+            if entry.is_file:
+                _check_count(matches, parameters.max_entries)
+                matches.append(_below(place.path, entry.path))
+        matches.sort(key=os.fsencode)
+        return {"path": place.path, "matches": matches, "count": len(matches)}
+
+
 def _found(
-    tree: Tree, place: Place, parameters: ListParameters | SearchParameters, call: StepCall
+    tree: Tree,
+    place: Place,
+    parameters: ListParameters | SearchParameters,
+    poll: Callable[[], None],
+    log: Log,
 ) -> Generator[Entry, None, None]:
     """Yield the matching entries of a folder, without protected ones."""
     glob = Glob(parameters.pattern)
@@ -170,18 +188,16 @@ def _found(
         for entry in walk(
             folder,
             recursive=parameters.recursive,
-            poll=lambda: check_cancelled(call),
+            poll=poll,
             leave_out=lambda entry: tree.is_protected(entry.status),
         ):
-            if glob.matches(entry.path) and _has_text_name(entry, parameters, call):
+            if glob.matches(entry.path) and _has_text_name(entry, parameters, log):
                 yield entry
     finally:
         os.close(folder)
 
 
-def _has_text_name(
-    entry: Entry, parameters: ListParameters | SearchParameters, call: StepCall
-) -> bool:
+def _has_text_name(entry: Entry, parameters: ListParameters | SearchParameters, log: Log) -> bool:
     """Tell whether the name is UTF-8; otherwise fail, or log that the entry is skipped."""
     if is_utf8(entry.path):
         return True
@@ -192,7 +208,7 @@ def _has_text_name(
             " out with `bad_name: skip`",
             "name",
         )
-    call.log(LogLevel.WARN, f"left out {name}: its name is not UTF-8")
+    log(LogLevel.WARN, f"left out {name}: its name is not UTF-8")
     return False
 
 
