@@ -47,8 +47,11 @@ class Group(StepType):
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Name the steps, in the order of the file."""
-        steps = parameters["mission"]["steps"]
-        names = ", ".join(plain_text(step["id"]) for step in steps)
+        mission = parameters.get("mission")
+        steps = mission.get("steps") if isinstance(mission, Mapping) else None
+        if not isinstance(steps, list):
+            return self.name
+        names = ", ".join(plain_text(step.get("id")) for step in steps if isinstance(step, Mapping))
         return clip(f"run {counted(len(steps), 'step')}: {names}")
 
     async def run_async(self, call: StepCall) -> StepOutcome:
