@@ -6,7 +6,7 @@ WORKERS ?= 4
 CONSTRAINTS ?= constraints.txt
 DEMO := $(CURDIR)/.demo
 
-.PHONY: help run setup check test test-slow test-latest test-lowest test-pythons coverage suite lock bench docs shots clean
+.PHONY: help run setup check compiled test test-slow test-latest test-lowest test-pythons coverage suite lock bench docs shots clean
 
 help:                 ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,8 +46,13 @@ check: setup          ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: check           ## everything that must hold, in under five minutes
+test: setup           ## everything that must hold, in under five minutes
+	@$(MAKE) --no-print-directory -j2 check compiled
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+# Compile the tests once for all workers, while the code is checked; what is wrong the tests say.
+compiled:
+	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1
 
 test-slow: setup      ## crash loops, fuzzing, 100k steps
 	MISSION_SEARCH=1 $(BIN)/python -m pytest -m "slow or hypothesis"
