@@ -185,13 +185,15 @@ class Repeat(Struct, frozen=True, kw_only=True):
 
 
 class Ready(Struct, frozen=True, kw_only=True):
-    """When a service is ready: what is probed, one of four, templates unresolved."""
+    """When a service is ready: what is probed, one of five, templates unresolved."""
 
     port: str | None = None
     url: str | None = None
     file: str | None = None
     log: str | None = None
     """A pattern (RE2) that a line of its output matches."""
+    run: str | None = None
+    """The text of a script that must exit with 0."""
     timeout: float = 60.0
     """Seconds that it may take."""
 

@@ -69,7 +69,9 @@ def conditions_of(step: MissionStep, ready: Mapping[str, Any] | None) -> tuple[I
         for one in step.preconditions
         if one.script
     ]
-    if ready and "log" not in ready:
+    if ready and "run" in ready:
+        wanted.append(("script", {"script": ready["run"]}))
+    elif ready and "log" not in ready:
         wanted.append(("wait_for", dict(ready)))
     found = [(step_type(name), parameters) for name, parameters in wanted]
     return tuple(kind.intent(parameters) for kind, parameters in found if kind is not None)

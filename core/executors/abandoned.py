@@ -121,7 +121,8 @@ class _AbandonedTree:
         """Return step and number of an attempt of the dead runner, None for any other key."""
         if not key.startswith(self._prefix):
             return None
-        task_id, _, number = key.removeprefix(self._prefix).rpartition("/")
+        task_id, _, rest = key.removeprefix(self._prefix).partition("/")
+        number = rest.partition("/")[0]
         if not number.isdecimal() or int(number) > self._newest.get(task_id, 0):
             return None
         return task_id, int(number)

@@ -72,9 +72,13 @@ class JobUsage(Struct, frozen=True, kw_only=True):
     cpu_share: float | None = None
 
 
-def job_key(execution_id: str, task_id: str, attempt: int) -> str:
-    """Return the name of the job of an attempt, which its processes carry in their environment."""
-    return f"{execution_id}/{task_id}/{attempt}"
+def job_key(execution_id: str, task_id: str, attempt: int, part: str = "") -> str:
+    """Return the name of the job of an attempt, which its processes carry in their environment.
+
+    `part` tells a job that runs beside the first of the attempt from that.
+    """
+    key = f"{execution_id}/{task_id}/{attempt}"
+    return f"{key}/{part}" if part else key
 
 
 def is_within(key: str, scope: str) -> bool:
@@ -90,7 +94,7 @@ class JobFile(Struct, frozen=True, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One process to run in its own session. `key` is `execution/step/attempt`.
+    """One process to run in its own session. `key` is made by `job_key`.
 
     When it has to stop, it gets `stop_signal`, and KILL after `grace_seconds`. Whoever makes the
     job removes its `file`.

@@ -78,6 +78,8 @@ class StepCall(Struct, frozen=True, kw_only=True):
     """What a process of the step needs from a worker of a cluster."""
     stays_here: bool = False
     """Whether its process runs on the runner's machine in any case."""
+    part: str = ""
+    """Tells a second process of the attempt, which runs beside the first, from that."""
     scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
     """Set when the attempt is cancelled: a BLOCKING step checks it in long loops and stops."""

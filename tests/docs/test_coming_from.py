@@ -43,10 +43,13 @@ def test_all_five_are_there() -> None:
 
 
 def test_the_parts_of_missions_are_valid() -> None:
-    parts = re.findall(r"```yaml\n(steps:\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(parts) == 3
+    parts = re.findall(
+        r"```yaml\n((?:steps:|name: s).*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert len(parts) == 5
     for part in parts:
-        loaded = load_mission(f'version: "1.0"\nname: part\n{part}', fmt="yaml")
+        name = "" if part.startswith("name:") else "name: part\n"
+        loaded = load_mission(f'version: "1.0"\n{name}{part}', fmt="yaml")
         assert [str(one) for one in loaded.diagnostics] == []
 
 

@@ -82,8 +82,9 @@ class RecordingSink:
 class FakeExecutor:
     """Plays acts in memory and records jobs. Time is the event loop's.
 
-    `acts` gives the act of a job, by a function or by step id; a list has one for each attempt,
-    the last for all that follow. A step it does not name succeeds at once.
+    `acts` gives the act of a job, by a function or by step id (`STEP/PART` for a part of one); a
+    list has one for each attempt, the last for all that follow. A step it does not name succeeds
+    at once.
     """
 
     def __init__(
@@ -166,8 +167,8 @@ class FakeExecutor:
     def _act(self, job: Job) -> Act:
         if callable(self._acts):
             return self._acts(job)
-        _, step, attempt = job.key.split("/")
-        acts = self._acts.get(step, Act())
+        _, step, attempt, *part = job.key.split("/")
+        acts = self._acts.get("/".join([step, *part]), Act())
         return acts if isinstance(acts, Act) else acts[min(int(attempt), len(acts)) - 1]
 
 

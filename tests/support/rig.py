@@ -29,6 +29,7 @@ from core.planning.ending import Ending
 from core.planning.recovery import lost, resumed
 from core.ports.claims import Claim, ClaimKind
 from core.ports.control import Request, RequestKind, Slots
+from core.ports.executor import Job
 from core.ports.journal import Journal
 from core.ports.pressure import PressureGauge
 from core.security.attempt_gate import AttemptGate
@@ -81,7 +82,7 @@ class Rig:
     def __init__(
         self,
         mission: Mission,
-        acts: Mapping[str, Act | Sequence[Act]] | None = None,
+        acts: Callable[[Job], Act] | Mapping[str, Act | Sequence[Act]] | None = None,
         *,
         params: Mapping[str, Any] | None = None,
         unselected: frozenset[str] = frozenset(),

@@ -9,17 +9,22 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
 from core.domain.states import AttemptState
 from core.errors import BugError
-from core.ports.executor import Census, OutputSink
+from core.ports.executor import Census, OutputSink, Placement
+from core.step_type.plain_parameters import plain_parameters
 from core.step_type.registry import step_type
 from core.step_type.step_type import StepCall, StepOutcome, StepType
 from core.value.regex import Pattern, compile_pattern
 
 PROBE_SECONDS = 0.1
 """The time between two probes."""
+
+SCRIPT_SECONDS = 1.0
+"""The time between two runs of a script that probes."""
 
 _MAX_LINE_BYTES = 64 * 1024
 
@@ -112,6 +117,8 @@ async def _probe(
         except TimeoutError:
             return _too_late(f"no line matches `{ready['log']}`", timeout)
         return None
+    if "run" in ready:
+        return await _script_probe(ready["run"], call, timeout)
     name = next((one for one in ("port", "url", "file") if one in ready), None)
     if name is None:
         return None
@@ -127,6 +134,46 @@ async def _probe(
     except TimeoutError:
         return _too_late(f"{ready['file']} is as it was before the start", timeout)
     return None
+
+
+async def _script_probe(script: str, call: StepCall, seconds: float) -> StepOutcome | None:
+    """Run a script until it exits with 0; return the outcome of an attempt that is not ready.
+
+    It has the environment and the folder of the service. What it prints is not logged: it says
+    the same each second.
+    """
+    kind = step_type("script")
+    parameters = plain_parameters("script", {"script": script})
+    if kind is None or parameters is None:
+        raise BugError("a script cannot be run as a probe")
+    probe = replace(
+        call,
+        parameters=parameters,
+        sink=_Discarded(),
+        part="ready",
+        leftovers=Leftovers.STEP,
+        new_values_path=None,
+    )
+    last, told = "has not ended", ""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                outcome = await kind.run_async(probe)
+                if outcome.state is AttemptState.SUCCESS:
+                    return None
+                if outcome.reason_code is not Reason.EXIT_NONZERO:
+                    return outcome
+                last = f"exits with {outcome.exit_code}"
+                told = "" if outcome.error is None else outcome.error.stack_trace or ""
+                await asyncio.sleep(SCRIPT_SECONDS)
+    except TimeoutError:
+        message = f"`{_first_line(script)}` still {last} after {seconds:g} s"
+        return StepOutcome.failure(Reason.TIMEOUT, message, "NotReady", stack_trace=told)
+
+
+def _first_line(script: str) -> str:
+    first, *more = script.strip().splitlines() or [""]
+    return f"{first} …" if more else first
 
 
 def _too_late(what: str, seconds: float) -> StepOutcome:
@@ -156,10 +203,28 @@ def _words(ready: Mapping[str, Any]) -> str:
         ("url", "{} answers"),
         ("file", "it has made {}"),
         ("log", "its output has a line with `{}`"),
+        ("run", "`{}` exits with 0"),
     ):
         if name in ready:
-            return text.format(ready[name])
+            return text.format(_first_line(str(ready[name])))
     return "its process runs"
+
+
+class _Discarded:
+    """Takes the output of a probe that nobody wants to read."""
+
+    def write(self, _: LogStream, __: bytes) -> bool:
+        """Take bytes, and drop them."""
+        return True
+
+    async def drain(self) -> None:
+        """Return at once: nothing is kept."""
+
+    def placed(self, _: Placement) -> None:
+        """Ignore where it runs: a service is on the machine of the runner."""
+
+    def census(self, _: Census) -> None:
+        """Ignore what it has left: that is ended with it."""
 
 
 class _LineWatch:

@@ -23,8 +23,8 @@ _OUTPUT = (
 )
 
 _LATE = (
-    "`timeout_seconds: 5m` fails a step that takes longer; docs/coming-from.md has a step that only"
-    " tells it"
+    "`timeout_seconds: 5m` fails a step that takes longer; `mission help coming-from` has a step"
+    " that only tells it"
 )
 _POOL = (
     "`mutex: NAME` lets one attempt of all executions run at a time; `max_parallel` limits the"
@@ -131,7 +131,7 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "status": "write `inputs` and `outputs`: a step is skipped while they have not changed",
     "desc": "a step has a `name`, one line for people",
     "description": "a step has a `name`, one line for people",
-    "healthcheck": "a step with `service: true` has `ready: {port|url|file|log: …}`",
+    "healthcheck": "a step with `service: true` has `ready: {port|url|file|log|run: …}`",
     "mail_on": "tell somebody from a step under `handlers`",
     "mail_on_error": "tell somebody from a step under `handlers.on_failure`",
     "on_failure_callback": "write a step under `handlers.on_failure`",

@@ -21,6 +21,8 @@ def check_shell_injection(draft: Draft, problems: Problems) -> None:
         if step is not None:
             _check(step.step_type, step.parameters, ("steps", index, "parameters"), problems)
             _check_preconditions(step.preconditions, ("steps", index), problems)
+            if step.ready is not None and has_template(step.ready.run):
+                _refuse_template(("steps", index, "ready", "run"), problems)
     for placed in draft.handlers:
         step = placed.step
         _check(step.step_type, step.parameters, (*placed.path, "parameters"), problems)

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.domain.mission import Ready
 from core.mission_file.finding.code import Code
+from core.mission_file.finding.limit import MAX_SCALAR_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
     INVALID,
@@ -15,12 +16,13 @@ from core.mission_file.finding.value_check import (
     check_timeout,
     label,
     mapping_schema,
+    text,
     wrong_type,
 )
 from core.mission_file.keys.json_schema import BOOLEAN, TIMEOUT
 from core.step_type.registry import PROCESS_TYPES
 
-PROBES = ("port", "url", "file", "log")
+PROBES = ("port", "url", "file", "log", "run")
 
 
 def _check_probe(value: Any, path: Path, problems: Problems) -> Any:
@@ -64,6 +66,13 @@ READY_KEYS = {
         example="listening on",
         synonyms=("log_line", "pattern", "output"),
     ),
+    "run": Key(
+        check=text(MAX_SCALAR_CHARACTERS),
+        doc="A script that exits with 0, run every second until it does. Templates are refused.",
+        schema={"type": "string", "minLength": 1},
+        example="docker exec db pg_isready",
+        synonyms=("test", "command", "cmd", "exec", "script"),
+    ),
     "timeout": Key(
         check=check_timeout,
         doc="How long it may take to be ready; then the attempt fails.",
@@ -81,7 +90,7 @@ def check_ready(value: Any, path: Path, problems: Problems) -> Any:
     if fields is INVALID or INVALID in fields.values():
         return INVALID
     if sum(name in fields for name in PROBES) != 1:
-        problems.error(Code.BAD_VALUE, "`ready` needs one of port, url, file and log", path)
+        problems.error(Code.BAD_VALUE, "`ready` needs one of port, url, file, log and run", path)
         return INVALID
     return Ready(**fields)
 

@@ -23,6 +23,7 @@ def may_be_refused(mission: Mission) -> bool:
         if _sets_code(step.env) or _sets_code(dict.fromkeys((*step.secrets, *step.secret_files))):
             return True
         values += [one.script for one in step.preconditions]
+        values += [step.ready.run or ""] if step.ready is not None else []
         if runs_process(step):
             values += _texts(step.parameters)
             values += _texts(step.env)

@@ -150,7 +150,7 @@ def _candidates(step: Path, finding: Finding, *, is_condition: bool) -> tuple[Pa
         variables = ((*step, key, name) for key in ("env", "secret_files"))
         return (*variables, ("env", name), step)
     if is_condition:
-        return ((*step, "preconditions"), step)
+        return ((*step, "preconditions"), (*step, "ready", "run"), step)
     parameters = (*step, "parameters")
     return (
         *((*parameters, key) for key in ("script", "command")),

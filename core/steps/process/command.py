@@ -141,7 +141,7 @@ async def _run(
     values_path = None if call.new_values_path is None else call.new_values_path()
     values_env = EMPTY if values_path is None else {VALUES_VARIABLE: values_path}
     job = Job(
-        key=job_key(call.execution_id, call.task_id, call.attempt),
+        key=job_key(call.execution_id, call.task_id, call.attempt, call.part),
         argv=argv,
         env={
             **call.env,

@@ -7,11 +7,14 @@ import pytest
 from core.domain.mission import Mission, Ready, RetryPolicy
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.engine.gated_attempt import conditions_of
+from core.engine.preparation import probes_of
 from core.graph.dag import Graph
 from core.launch.selection import select_retry
 from core.mission_file.finding.code import Code
 from core.mission_file.load import load_mission
 from core.ports.control import RequestKind
+from core.ports.executor import Job
 from tests.support.fake_executor import Act
 from tests.support.rig import Rig, a_command
 from tests.support.simulation import a_plan
@@ -64,6 +67,45 @@ def test_one_that_is_not_ready_in_time_fails_and_is_retried_by_its_policy() -> N
     rig = Rig(mission, {"db": LONG})
     assert rig.run().state is ExecutionState.FAILED
     assert rig.state("test") is TaskState.SKIPPED
+
+
+def test_a_script_that_exits_with_0_tells_that_it_is_ready() -> None:
+    asked: list[str] = []
+
+    def act(job: Job) -> Act:
+        if job.key.endswith("/db/1"):
+            return LONG
+        if job.key.endswith("/db/1/ready"):
+            asked.append(job.env["WHERE"])
+            return Act(exit_code=2, err=b"no response\n") if len(asked) < 3 else Act()
+        return Act()
+
+    mission = a_plan(
+        a_service(ready=Ready(run="pg_isready\n"), env={"WHERE": "here"}), a_command("test", "db")
+    )
+    rig = Rig(mission, act)
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert asked == ["here"] * 3
+    assert rig.snapshot.tasks["db"].reason_code is Reason.SERVICE_ENDED
+
+
+def test_a_script_that_never_exits_with_0_says_how_it_ended_last() -> None:
+    ready = Ready(run="pg_isready\nexit 2", timeout=20)
+    mission = a_plan(a_service(ready=ready), a_command("test", "db"))
+    rig = Rig(mission, {"db": LONG, "db/ready": Act(exit_code=2, err=b"no response\n")})
+    assert rig.run().state is ExecutionState.FAILED
+    first = rig.snapshot.attempts["db"][0]
+    assert (first.reason_code, first.message) == (
+        Reason.TIMEOUT,
+        "`pg_isready …` still exits with 2 after 20 s",
+    )
+    assert first.error is not None
+    assert "no response" in (first.error.stack_trace or "")
+
+
+def test_the_script_is_shown_to_safety_and_policies() -> None:
+    step = a_service(ready=Ready(run="rm -rf /"))
+    assert [one.script for one in conditions_of(step, probes_of(step.ready))] == ["rm -rf /"]
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -136,6 +178,7 @@ def test_what_is_wrong_is_refused_where_it_stands() -> None:
         ("run: x\n    service: true\n    ready: {url: 'ftp://x'}", Code.BAD_PARAMETER),
         ("run: x\n    service: true\n    ready: {}", Code.BAD_VALUE),
         ("run: x\n    service: true\n    ready: {log: '('}", Code.BAD_VALUE),
+        ("run: x\n    service: true\n    ready: {run: '{{ execution.id }}'}", Code.SCRIPT_TEMPLATE),
         ("run: x\n    service: true\n    foreach: [1]", Code.BAD_VALUE),
     ):
         (found,) = load_mission(f"{head}{text}\n").diagnostics

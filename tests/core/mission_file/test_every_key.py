@@ -65,7 +65,8 @@ def mission(section: str, name: str, value: str) -> str:
     else:
         more = {"timeout": ["      port: 1"]}.get(name, []) if section == "ready" else []
         lines = [*WITHIN[section], *more, *([USER] if section == "ready" else [])]
-    kept = [one for one in lines if one[0] != " " or not one.lstrip(" -").startswith(f"{name}:")]
+    beside = next(one.removesuffix("@") for one in lines if one.endswith("@")) + f"{name}:"
+    kept = [one for one in lines if one[0] != " " or not one.startswith(beside)]
     top = [text for key, text in TOP.items() if key != "steps" or "steps:" not in lines]
     return "\n".join([*top, *kept, ""]).replace("@", line)
 

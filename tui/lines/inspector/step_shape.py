@@ -56,7 +56,7 @@ def _readiness(step: MissionStep) -> str:
     ready = step.ready
     if ready is None:
         return "ready as soon as it runs"
-    for name in ("port", "url", "file", "log"):
+    for name in ("port", "url", "file", "log", "run"):
         value = getattr(ready, name)
         if value is not None:
             return f"ready by {name} {clean_line(value)}, within {duration_text(ready.timeout)}"
