@@ -5,6 +5,8 @@ import os
 import stat
 from collections.abc import Mapping
 
+from core.ports.executor import Job
+
 
 class UnstartableError(Exception):
     """Raised within an executor when a job cannot become a process; says why, for the operator."""
@@ -129,3 +131,12 @@ def _checked(path: str, command: str) -> str:
     if not os.access(path, os.X_OK):
         raise ImpossibleError(f"permission denied: `{path}` is not executable (chmod +x)")
     return path
+
+
+def nul_in(job: Job) -> str | None:
+    """Return in words where a job has a NUL character, which no process can be given."""
+    for name, value in job.env.items():
+        if "\0" in value:
+            return f"the variable `{name}` has a NUL character"
+    number = next((number for number, word in enumerate(job.argv) if "\0" in word), None)
+    return None if number is None else f"argument {number} has a NUL character"

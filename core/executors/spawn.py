@@ -21,6 +21,7 @@ from core.executors.lookup import (
     Lookup,
     UnstartableError,
     explain,
+    nul_in,
     refusal,
 )
 from core.executors.process_limits import CONTROLLERS, resource_limits, unenforceable
@@ -196,6 +197,8 @@ class Spawner:
         job = failed if isinstance(failed, Job) else failed.job
         if error.errno in _RETRYABLE:
             return ExhaustedError(f"cannot start `{job.argv[0]}`: {error.strerror}")
+        if error.errno == errno.EINVAL and (nul := nul_in(job)) is not None:
+            return ImpossibleError(f"cannot start `{job.argv[0]}`: {nul}")
         if isinstance(failed, OpenedJob):
             return refusal(error, explain(error, job.argv[0], failed.path))
         return refusal(error, f"cannot start `{job.argv[0]}`: {error}")

@@ -5,6 +5,7 @@ lines `KEY<<END`, the lines, and `END`. Empty lines between entries are skipped;
 occurs twice the last value counts.
 """
 
+import errno
 import os
 import re
 import stat
@@ -35,6 +36,8 @@ def take_values(path: str) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
+        if error.errno == errno.ELOOP:  # opened with O_NOFOLLOW
+            raise ValuesError("it is a symbolic link now, not a file") from error
         raise ValuesError(f"it cannot be read: {error.strerror}") from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -12,6 +12,7 @@ from textwrap import indent
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.executors.local import HAS_LINUX_WAYS
 from core.executors.supervised import supervisor_link
@@ -32,6 +33,17 @@ async def executor() -> AsyncIterator[SupervisedExecutor]:
     executor = SupervisedExecutor()
     yield executor
     await executor.close()
+
+
+async def test_a_nul_character_is_named_with_its_place(executor: SupervisedExecutor) -> None:
+    job = Job(key=f"{EXECUTION}/a/1", argv=("true",), env=dict(os.environ), cwd="/")
+    for changed, told in (
+        (replace(job, env={**job.env, "NAME": "a\0b"}), "the variable `NAME` has a NUL character"),
+        (replace(job, argv=("true", "a\0b")), "argument 1 has a NUL character"),
+    ):
+        outcome = await executor.run(changed, RecordingSink())
+        assert outcome.kind is OutcomeKind.IMPOSSIBLE
+        assert told in (outcome.message or "")
 
 
 @pytest.fixture
