@@ -5,12 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from core.mission_file.load import load_mission
 from tests.support.cli import Inside, environment
+from tui.cli.following import run_again
 from tui.cli.following.watched_files import (
     SETTLE_SECONDS,
     State,
@@ -104,6 +108,41 @@ def test_what_cannot_be_watched_is_refused(
     assert inside("run", "-", "--watch").code == 2
     assert inside("run", "m.yaml", "--also", "src").code == 2
     assert inside("run", "m.yaml", "--watch", "--detach").code == 2
+
+
+def test_a_mission_file_that_is_gone_or_wrong_for_a_while_is_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    file = folder / "m.yaml"
+    runs: list[bool] = []
+    happenings: list[Callable[[], object]] = [
+        file.unlink,
+        lambda: file.write_text(MISSION + "bad: ["),
+        lambda: None,
+        lambda: file.write_text(MISSION),
+    ]
+
+    def sleep(_seconds: float) -> None:
+        if happenings:
+            happenings.pop(0)()
+
+    def run_once(_arguments: object) -> None:
+        runs.append(file.exists())
+        if not happenings:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(run_again, "_run_once", run_once)
+    said: list[str] = []
+    console = SimpleNamespace(say=said.append, flush=lambda: None)
+    invocation = cast("Any", SimpleNamespace(console=console))
+
+    assert run_again.run_again(invocation, "m.yaml", [], []) == 130
+
+    assert runs == [True, True, True]
+    assert said[0] == "watching 3 files; Ctrl-C ends"
+    assert said.count("m.yaml changed") == 2
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.domain.state_word import counted
-from core.errors import UsageError
+from core.errors import MissionDeckError, UsageError
 from core.mission_file.load import load_mission
 from core.operations.mission_order import STDIN
 from tui.cli.exit_code import EXIT_INTERRUPTED
@@ -36,8 +36,15 @@ def run_again(
     path, more = Path(file), [Path(name) for name in also]
     say = invocation.console.say
 
+    files = [path.absolute()]
+
     def look() -> State:
-        return state_of(files_of(load_mission(path), path, more))
+        """Return how the files are; also those known last while the mission is not valid."""
+        with suppress(MissionDeckError):  # some editors remove the file before they write it
+            loaded = load_mission(path)
+            found = files_of(loaded, path, more)
+            files[:] = found if loaded.mission is not None else {*files, *found}
+        return state_of(files)
 
     own: set[Path] = set()
     try:
