@@ -136,7 +136,7 @@ def _checked(path: str, command: str) -> str:
 def nul_in(job: Job) -> str | None:
     """Return in words where a job has a NUL character, which no process can be given."""
     for name, value in job.env.items():
-        if "\0" in value:
+        if "\0" in str(value):
             return f"the variable `{name}` has a NUL character"
     number = next((number for number, word in enumerate(job.argv) if "\0" in word), None)
     return None if number is None else f"argument {number} has a NUL character"

@@ -59,3 +59,10 @@ def test_a_file_is_overwritten_only_with_force(tmp_path: Path) -> None:
     assert "--force" in refused.err
     assert (tmp_path / "mission.yaml").read_text("utf-8") == "mine"
     assert mission(home, "init", "--force", cwd=tmp_path).code == 0
+
+
+def test_a_file_that_would_be_read_as_json_is_refused(tmp_path: Path) -> None:
+    done = mission(tmp_path / "home", "init", "m.json", cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "write m.yaml instead" in done.err
+    assert not (tmp_path / "m.json").exists()

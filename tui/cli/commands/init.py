@@ -5,7 +5,7 @@ from shlex import quote
 
 import click
 
-from core.errors import ConflictError
+from core.errors import ConflictError, UsageError
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.host.mission_templates import template_names, template_summary
@@ -43,6 +43,11 @@ def command(
     if wants_list:
         _list(invocation)
         return
+    if file.suffix.lower() == ".json":
+        raise UsageError(
+            f"{file} would be read as JSON, and templates are YAML",
+            hint=f"write {file.with_suffix('.yaml')} instead",
+        )
     try:
         written = write_mission(file, template, with_schema=not no_schema, force=force)
     except ConflictError as error:
