@@ -47,6 +47,9 @@ def test_a_failed_step_of_a_group_is_retried_alone(
     )
     assert look("logs", "@last", "last").out == "b test\n"
     assert look("audit", "verify").code == 0
+    shown = look("show", "@last", "each[1]").out
+    assert '"name": "b"' in shown, "what its steps are given"
+    assert "MISSION_VAR_NAME" not in shown, "the mission that is made of its steps"
     kept = [(one["step_id"], one["path"]) for one in look("artifacts", "@last", "--json").json]
     assert kept == [("each[0]/build", "odd"), ("each[1]/build", "odd")]
     assert look("artifacts", "@last", "each", "--get", "got").code == 0

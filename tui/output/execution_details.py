@@ -30,6 +30,7 @@ from tui.words.artifact_text import artifacts_text
 from tui.words.cause import cause_of_task
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
 from tui.words.placement_text import placement_text
+from tui.words.report.step_inputs import inputs_for_people
 from tui.words.resource_text import resources_text
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
 from tui.words.safe_text import safe, safe_line
@@ -147,7 +148,7 @@ def step_text(
     if attempts:
         lines += ["", palette.paint("Attempts", "bold")]
         lines += _attempts(attempts, palette, leftovers, secrets)
-    for title, value in (("Inputs", one.inputs), ("Outputs", one.outputs)):
+    for title, value in (("Inputs", inputs_for_people(one.inputs)), ("Outputs", one.outputs)):
         if value:
             lines += ["", palette.paint(title, "bold"), *_json_lines(value)]
     if changes:

@@ -24,6 +24,7 @@ from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.live.page_records import PageRecords
 from tui.look.styled_text import Line, Part
+from tui.words.report.step_inputs import inputs_for_people
 from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line
 
@@ -60,7 +61,7 @@ def section_lines(
     match section:
         case "inputs":
             empty = "No inputs" if task.attempt else "Not started: inputs are resolved at the start"
-            return json_lines(task.inputs, empty=empty)
+            return json_lines(inputs_for_people(task.inputs), empty=empty)
         case "outputs":
             return json_lines(task.outputs, empty=_no_outputs(records, is_past=is_past))
         case "error":
