@@ -60,6 +60,9 @@ def test_a_failed_step_of_a_group_is_retried_alone(
 
 REFUSED = """version: "1.0"
 name: refused
+params: {ref: {default: main}}
+concurrency: {group: "ship-{{ params.ref }}", policy: cancel}
+handlers: {always: [{id: tidy, run: "true"}]}
 steps:
   - id: each
     foreach: [1]
@@ -87,11 +90,13 @@ def test_plan_and_validate_tell_what_safety_refuses_of_the_steps_of_a_group(
     assert ran.code == 5
     told = [(one["task_id"], one["rule"], one["line"]) for one in ran.json["findings"]]
     assert told == [
-        ("each/loads", "safety.loader-variable", 12),
-        ("each/deep/bad", "safety.rm-root", 16),
+        ("each/loads", "safety.loader-variable", 15),
+        ("each/deep/bad", "safety.rm-root", 19),
     ]
     planned = look("plan", "refused.yaml")
     assert planned.code == 5
+    assert "1 step in 1 layer, 1 handler" in planned.out
+    assert "in the group ship-main (policy cancel)" in planned.out
     assert "run 3 steps: fine, loads, deep" in planned.out
     assert "each/deep/bad  refused by safety.rm-root" in planned.out
-    assert "(refused.yaml:16:13)" in planned.out
+    assert "(refused.yaml:19:13)" in planned.out

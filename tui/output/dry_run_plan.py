@@ -1,6 +1,7 @@
 """The plan of a dry run, step by step, as text and as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import to_builtins
@@ -13,8 +14,10 @@ from core.domain.mission import (
     TriggerRule,
 )
 from core.domain.state_word import counted
+from core.errors import UsageError
 from core.expression.condition import precondition_line
 from core.graph.dag import Graph
+from core.launch.group_name import group_of
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette
@@ -88,10 +91,11 @@ def plan_text(
         lines.append(f"  {safe_line(mission.description.strip())}")
     traits = [
         f"{counted(len(mission.steps), 'step')} in {counted(len(graph.generations()), 'layer')}",
+        counted(len(mission.handlers.all), "handler") if mission.handlers.all else "",
         f"at most {config.parallel_limit} at once",
         "stops at the first failure" if config.fail_fast else "goes on after a failure",
         f"deadline {duration_text(config.timeout_seconds)}" if config.timeout_seconds else "",
-        _group_text(mission),
+        _group_text(mission, params),
     ]
     lines.append(f"  {', '.join(trait for trait in traits if trait)}")
     if params:
@@ -141,11 +145,16 @@ def _secret_text(secret: SecretState) -> str:
     return safe_line(f"{secret.name} from {source}{told}")
 
 
-def _group_text(mission: Mission) -> str:
+def _group_text(mission: Mission, params: Mapping[str, Any]) -> str:
+    """Return the group that a run would be in; as it is written where a parameter is missing."""
     group = mission.concurrency
     if group is None:
         return ""
-    return safe_line(f"in the group {group.group} (policy {group.policy.value})")
+    name: str | None = group.group
+    if not any(param.required and params.get(param.name) is None for param in mission.params):
+        with suppress(UsageError):
+            name = group_of(mission, params)
+    return safe_line(f"in the group {name} (policy {group.policy.value})")
 
 
 def _value(value: Any, *, missing: bool) -> str:

@@ -43,7 +43,7 @@ _LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
 @click.option(
     "--force", is_flag=True, help="Kill what runs at once; for a whole execution, no handlers run."
 )
-@click.option("--wait", is_flag=True, help="Wait until the execution has ended.")
+@click.option("--wait", is_flag=True, help="Wait until EXEC has ended; not with many.")
 @seconds_option("--timeout", help="Wait at most this long, such as 30 or 5m (implies --wait).")
 def command(
     invocation: Invocation,
