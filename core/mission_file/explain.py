@@ -232,6 +232,9 @@ def _fields(model: "type[BaseModel]", *, required: bool) -> Iterator[str]:
     for name, field in fields.items():
         mark = "*" if name in wanted else " "
         text = str(field.get("description", ""))
+        words = [str(word) for word in field.get("enum", ())]
+        if not all(word in text for word in words):
+            text += f": {', '.join(words)}"
         if required and name not in wanted and field.get("default") not in (None, "", [], {}):
             text += f" (default {field['default']})"
         yield from _wrapped(text, first=f"{mark} {name:<20} ", rest=" " * 23)

@@ -123,6 +123,7 @@ def test_a_step_type_is_explained_with_parameters_and_output() -> None:
     assert "* command" in text
     assert "exit_code" in text
     assert explain("step.Command") == text
+    assert "parsed`: text, json, lines" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
