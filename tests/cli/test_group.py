@@ -37,6 +37,13 @@ def test_a_failed_step_of_a_group_is_retried_alone(
     look = Inside(tmp_path / "home", monkeypatch, capfd)
     ran = look("run", "groups.yaml", "--json", "-p", "stage=test", "-p", "odd={{ 1 + 1 }}")
     assert (ran.code, ran.json["reason_code"]) == (1, "STEP_FAILED"), ran.err
+    for path in ("each[1]/test", "each[1] n=b › test"):
+        told = look("why", "groups#1", path).out
+        assert told.startswith("test of groups: each")
+        assert "failed: exit 1" in told
+    assert look("show", "groups#1", "each[0]/build", "--json").json["state"] == "SUCCESS"
+    assert look("logs", "groups#1", "each[1]/build/1").out == "b test\n"
+    assert look("why", "groups#1", "last/test").code == 4
     (tmp_path / "groups.yaml").unlink()
     (tmp_path / "mended").touch()
     assert look("retry", "@last", "--watch").code == 0

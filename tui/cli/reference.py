@@ -1,5 +1,6 @@
 """The arguments EXEC and STEP: declaration, lookup, and labels of executions."""
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -15,6 +16,10 @@ from tui.words.run_label import run_argument, run_label
 from tui.words.safe_text import safe_line
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_STEPS_ABOVE = re.compile(r"\s*[/›]\s*")
+_ITEM_VALUE = re.compile(r"\s.*")
+"""What stands behind an id in output: the value of an item, as in `load[1] oslo`."""
 
 
 def find_execution(invocation: Invocation, reader: Reader, reference: str) -> Execution:
@@ -33,6 +38,29 @@ def find_execution(invocation: Invocation, reader: Reader, reference: str) -> Ex
                 f"the newest of all missions is {labels[newest.execution_id]}"
             )
     return found
+
+
+def find_step(reader: Reader, execution: Execution, path: str) -> tuple[Execution, str]:
+    """Return the id of a step and the execution that has it, of those below `execution`.
+
+    A step of a sub-mission is named with those above it, `quality/nulls`, or as lines of output
+    have it, `quality › nulls`; of several attempts the newest counts. Raises `NotFoundError`.
+    """
+    *above, step_id = [_ITEM_VALUE.sub("", name) for name in _STEPS_ABOVE.split(path.strip())]
+    for name in above:
+        task = reader.task_run(execution.execution_id, name)
+        runs = [
+            one
+            for one in reader.children(execution.execution_id)
+            if one.parent_task_id == task.task_id
+        ]
+        if not runs:
+            raise NotFoundError(
+                f"`{name}` of {label_of(reader, execution)} has run no mission",
+                hint="its result may be that of another run: `mission show EXEC` tells it",
+            )
+        execution = max(runs, key=lambda one: (one.parent_attempt or 0, one.created_at))
+    return execution, reader.task_run(execution.execution_id, step_id).task_id
 
 
 def labels_of(reader: Reader, executions: Iterable[Execution]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.printing.live_line import LiveLine
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution, step_argument
+from tui.cli.reference import execution_argument, find_execution, find_step, step_argument
 from tui.cli.shared_options import instant_option
 from tui.output import json_shapes
 from tui.output.event_line import log_line
@@ -75,6 +75,8 @@ def command(
 ) -> None:
     """Print the log of EXEC, of one STEP, or of one attempt of a step (STEP/2).
 
+    A step of a group or sub-mission is STEP/STEP.
+
     With --children the lines of sub-missions are included, each with the steps above it:
     `deploy › migrate`.
 
@@ -97,8 +99,8 @@ def command(
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if step is not None:
-            reader.task_run(found.execution_id, step)
-        query = replace(query, execution_id=found.execution_id)
+            found, step = find_step(reader, found, step)
+        query = replace(query, execution_id=found.execution_id, task_id=step)
         named = step is None or children
         write = _writer(invocation, StepTitles(reader), with_step=named, with_time=timestamps)
         if follow:
@@ -253,10 +255,12 @@ def _writer(
 
 
 def _split(step: str | None) -> tuple[str | None, int | None]:
-    """Split `STEP/2` into step and attempt."""
+    """Split `STEP/2` into step and attempt; `STEP/STEP` is a step, ids begin with a letter."""
     if step is None or "/" not in step:
         return step, None
     name, _, number = step.rpartition("/")
+    if name and number[:1].isalpha():
+        return step, None
     if not name or not (number.isascii() and number.isdigit()) or int(number[:9]) < 1:
         raise UsageError(f"{step!r} is neither STEP nor STEP/ATTEMPT", hint="attempts count from 1")
     return name, int(number)

@@ -20,7 +20,13 @@ from tui.cli.command import command as declare
 from tui.cli.following.stored_result import events_of, result_of
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument
+from tui.cli.reference import (
+    execution_argument,
+    find_execution,
+    find_step,
+    linked_labels,
+    step_argument,
+)
 from tui.output import json_shapes
 from tui.output.execution_details import execution_text, step_text
 from tui.words.run_label import full_argument, run_name
@@ -42,6 +48,7 @@ def command(
 ) -> None:
     """Show execution EXEC and the reason for its state; with STEP, one step in detail.
 
+    A step of a group or sub-mission is STEP/STEP.
     Of a running step it also shows what its processes use now; in JSON as `live`.
     """
     with open_records(invocation) as reader:
@@ -49,7 +56,7 @@ def command(
         if result:
             invocation.console.out_json(result_of(invocation, reader, found))
         elif step is not None:
-            _show_step(invocation, reader, found, step)
+            _show_step(invocation, reader, *find_step(reader, found, step))
         elif invocation.json:
             invocation.console.out_json(
                 {**_detail(reader, found), "workers": _workers(reader, found)}

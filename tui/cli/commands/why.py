@@ -16,7 +16,13 @@ from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
+from tui.cli.reference import (
+    execution_argument,
+    find_execution,
+    find_step,
+    label_of,
+    step_argument,
+)
 from tui.output import json_shapes
 from tui.output.json_shapes import last_success_json, reference_of
 from tui.words.last_success_text import NO_CHANGE, last_success_lines
@@ -30,12 +36,16 @@ from tui.words.safe_text import safe_line
 def command(invocation: Invocation, execution: str, step: str | None) -> None:
     """Explain the state of STEP of EXEC with its chain of causes; without STEP, that of EXEC.
 
+    A step of a group or sub-mission is STEP/STEP.
+
     Of a step it also says when it last succeeded in an earlier run of the mission, how long it
     usually takes, and what has changed since: the mission file, the step's definition, parameters,
     names in its environment, its inputs, and the files of steps before it that declare them.
     """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
+        if step is not None:
+            found, step = find_step(reader, found, step)
         task = None if step is None else reader.task_run(found.execution_id, step)
         facts = _scene(invocation, reader, found)
         earlier = None if task is None else last_success(reader, found, task, facts.mission)
