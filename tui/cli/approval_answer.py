@@ -8,7 +8,7 @@ from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import TaskState
 from core.mission_file.keys.param_values import resolve_values
-from core.operations.mission_order import parse_params
+from core.operations.mission_order import parse_pairs
 from core.operations.waiting_approval import waiting_approval
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
@@ -48,7 +48,7 @@ def _inputs(
     """Return the argument with the values of an approval, of the types that the step asks for."""
     task = reader.task_run(execution.execution_id, task_id)
     is_open = task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
-    given = parse_params(pairs)
+    given = parse_pairs(pairs, option="--input", what="input")
     if not is_open:  # the runner says that, too, and knows it better
         return {"inputs": given} if given else {}
     wanted = asked_inputs(task.inputs or {})

@@ -25,7 +25,7 @@ def resolve_params(mission: Mission, given: Mapping[str, Any]) -> dict[str, Any]
 def resolve_values(params: Sequence[Param], given: Mapping[str, Any], *, of: str) -> dict[str, Any]:
     """Return a value for every one of `params`; `of` names in errors what has them.
 
-    Raises `UsageError` as `resolve_params` does.
+    None counts as not given. Raises `UsageError` as `resolve_params` does.
     """
     known = {param.name: param for param in params}
     problems = []
@@ -37,11 +37,11 @@ def resolve_values(params: Sequence[Param], given: Mapping[str, Any], *, of: str
     values: dict[str, Any] = {}
     for param in params:
         if param.secret:
-            if param.name in given:
+            if given.get(param.name) is not None:
                 problems.append(
                     f"`{param.name}` is secret, and the parameters of a run are recorded"
                 )
-        elif param.name in given:
+        elif given.get(param.name) is not None:
             try:
                 values[param.name] = convert(param, given[param.name])
             except ValueError as error:

@@ -68,6 +68,7 @@ def test_an_approval_gives_typed_values_and_wrong_ones_are_refused_while_it_wait
     wanted = {
         "replicas": {"type": "integer", "required": True},
         "where": {"type": "choice", "choices": ["eu", "us"], "default": "eu"},
+        "note": {},  # neither required nor with a default: whoever asks sends it as null
     }
     ship = a_command("ship", "ask", env={"N": "{{ steps.ask.output.inputs.replicas + 1 }}"})
     rig = Rig(a_plan(an_approval("ask", inputs=wanted), ship))
@@ -75,10 +76,10 @@ def test_an_approval_gives_typed_values_and_wrong_ones_are_refused_while_it_wait
         (1.0, answer(RequestKind.APPROVE)),
         (2.0, answer(RequestKind.APPROVE, inputs={"replicas": "many"})),
         (3.0, answer(RequestKind.APPROVE, inputs={"replicas": 1, "wher": "eu"})),
-        (60.0, answer(RequestKind.APPROVE, inputs={"replicas": "3"})),
+        (60.0, answer(RequestKind.APPROVE, inputs={"replicas": "3", "note": None})),
     )
     found = (rig.snapshot.tasks["ask"].outputs or {})["inputs"]
-    assert found == {"replicas": 3, "where": "eu"}
+    assert found == {"replicas": 3, "where": "eu", "note": None}
     assert rig.executor.jobs[0].env["N"] == "4"
     notes = [event for event in rig.seen if isinstance(event, Noted)]
     refused = [note.facts["why"] for note in notes if note.kind == "request.refused"]
