@@ -18,7 +18,7 @@ from core.mission_file.keys.limits_and_stop import LIMIT_KEYS, STOP_KEYS
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES
 from core.mission_file.keys.param import PARAM_KEYS
 from core.mission_file.keys.retry_policy import RETRY_KEYS, RETRY_ON_KEYS
-from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.step.step_keys import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
 from core.mission_file.shapes.concurrency_key import CONCURRENCY_KEYS
 from core.mission_file.shapes.precondition_key import PRECONDITION_KEYS

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.mission_file.finding.value_check import Key
 from core.mission_file.keys.config import OLD_SPELLINGS
-from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.step.step_keys import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
 from core.step_type.registry import step_type, step_type_names
 

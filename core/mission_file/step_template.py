@@ -30,7 +30,7 @@ from core.mission_file.finding.value_check import (
 from core.mission_file.keys.json_schema import MAPPING, TEXT
 from core.mission_file.keys.param import check_params
 from core.mission_file.keys.param_values import convert
-from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.step.step_keys import STEP_KEYS
 
 _OWN = ("id", "use", "with", "depends_on")
 """Keys of a step that a template cannot have."""

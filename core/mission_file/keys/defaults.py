@@ -4,7 +4,7 @@ from typing import Any
 
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import Key, check_mapping, one_of_words
-from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.step.step_keys import STEP_KEYS
 from core.step_type.plain_parameters import SCRIPT_SHELLS
 
 DEFAULT_KEYS = {

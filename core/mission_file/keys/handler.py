@@ -7,7 +7,7 @@ from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import Key, check_mapping, wrong_type
 from core.mission_file.keys.json_schema import array
 from core.mission_file.keys.not_yet import refuse_unsupported
-from core.mission_file.keys.step import check_step
+from core.mission_file.keys.step.whole_step import check_step
 
 _HANDLERS = ("on_success", "on_failure", "on_cancel", "always")
 

@@ -40,7 +40,9 @@ from core.mission_file.keys.json_schema import NAME, TEXT, VARIABLE_PATTERN, arr
 from core.mission_file.keys.param import PARAM_KEYS, check_params
 from core.mission_file.keys.secret_names import check_declared, check_declared_secrets
 from core.mission_file.keys.shorthand import write_out
-from core.mission_file.keys.step import STEP_KEYS, check_file_names, check_step
+from core.mission_file.keys.step.step_key_values import check_file_names
+from core.mission_file.keys.step.step_keys import STEP_KEYS
+from core.mission_file.keys.step.whole_step import check_step
 from core.mission_file.shapes.concurrency_key import CONCURRENCY
 from core.mission_file.shapes.label_key import LABELS
 from core.mission_file.shapes.precondition_key import MISSION_PRECONDITIONS

@@ -8,7 +8,7 @@ from core.mission_file.finding.foreign_key import (
     FOREIGN_STEP_KEYS,
     in_snake_case,
 )
-from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.step.step_keys import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
 from core.mission_file.load import load_mission
 

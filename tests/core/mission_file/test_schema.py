@@ -10,7 +10,7 @@ from core.errors import NotFoundError
 from core.explain.reason_text import REASON_TEXTS
 from core.mission_file.explain import SECTIONS, explain, topics
 from core.mission_file.finding.code import Code
-from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.step.step_keys import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
 from core.mission_file.load import load_mission
 from core.mission_file.schema import mission_schema

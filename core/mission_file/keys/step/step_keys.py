@@ -1,37 +1,17 @@
-"""The keys of a step, and the check of one step."""
+"""The table of the keys of a step: check, words, schema, default, example and synonyms of each."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from core.domain.mission import MissionStep, TriggerRule
+from core.domain.mission import TriggerRule
 from core.domain.process_policy import Leftovers
-from core.mission_file.finding.code import Code
-from core.mission_file.finding.foreign_key import (
-    FOREIGN_STEP_KEYS,
-    FOREIGN_TRIGGER_RULES,
-    WORK_KEYS,
-    foreign_type_hint,
-    in_snake_case,
-)
+from core.mission_file.finding.foreign_key import FOREIGN_TRIGGER_RULES
 from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS, MAX_SCALAR_CHARACTERS
-from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
-    INVALID,
-    STEP_ID,
     Key,
     check_boolean,
-    check_mapping,
     check_name,
     check_timeout,
-    label,
-    list_of,
     one_of,
-    require_keys,
-    shorten,
-    suggest,
     text,
     whole,
-    wrong_type,
 )
 from core.mission_file.keys.config import CONFIG_KEYS
 from core.mission_file.keys.env import check_env
@@ -47,154 +27,29 @@ from core.mission_file.keys.json_schema import (
     integer,
     mapping_of,
 )
-from core.mission_file.keys.limits_and_stop import check_limits, check_stop, refuse_without_process
-from core.mission_file.keys.not_yet import LANGUAGE_TYPES, refuse_unsupported
+from core.mission_file.keys.limits_and_stop import check_limits, check_stop
 from core.mission_file.keys.placement import RUNS_ON_SCHEMA, check_runs_on
 from core.mission_file.keys.retry_policy import check_retry
-from core.mission_file.keys.secret_names import (
-    SECRET_TYPES,
-    check_secret_files,
-    check_secret_names,
-    refuse_without_use,
+from core.mission_file.keys.secret_names import check_secret_files, check_secret_names
+from core.mission_file.keys.step.step_key_values import (
+    check_artifacts,
+    check_condition,
+    check_data,
+    check_depends_on,
+    check_file_names,
+    check_step_id,
+    check_step_type,
 )
 from core.mission_file.shapes.concurrency_key import MUTEX
 from core.mission_file.shapes.fan_out_keys import check_foreach, check_matrix
-from core.mission_file.shapes.file_pattern import (
-    check_file_pattern,
-    check_file_patterns,
-    refuse_files,
-)
+from core.mission_file.shapes.file_pattern import check_file_patterns
 from core.mission_file.shapes.inner_steps import STEPS
 from core.mission_file.shapes.precondition_key import PRECONDITIONS
 from core.mission_file.shapes.repeat_key import REPEAT
-from core.mission_file.shapes.service_key import READY, SERVICE, refuse_service
-from core.step_type.registry import (
-    BUILT_IN,
-    PROCESS_TYPES,
-    REDIRECTS,
-    normalise_type,
-    step_type_names,
-)
-from core.value.path_pattern import pattern_problem
+from core.mission_file.shapes.service_key import READY, SERVICE
 
-
-def check_step_id(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a step's id."""
-    if value.__class__ is not str:
-        return wrong_type(value, path, problems, "text")
-    if STEP_ID.fullmatch(value):
-        return value
-    problems.error(
-        Code.BAD_ID,
-        f"{shorten(value)} is not a step id",
-        path,
-        hint="letters, digits, `_`, `.` and `-`, at most 100, a letter first",
-    )
-    return INVALID
-
-
-def check_step_type(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a step's type; return its canonical name."""
-    if value.__class__ is not str:
-        return wrong_type(value, path, problems, "text")
-    if value in BUILT_IN:
-        return value
-    name = normalise_type(value)
-    if name in BUILT_IN:
-        return name
-    known = step_type_names()
-    if name in known:
-        return name
-    if name in LANGUAGE_TYPES:
-        problems.error(Code.NOT_SUPPORTED, f"step type `{name}` is not supported yet", path)
-        return name
-    problems.error(
-        Code.UNKNOWN_STEP_TYPE,
-        f"unknown step type {shorten(value)}",
-        path,
-        hint=foreign_type_hint(name)
-        or suggest(name, known)
-        or f"step types are: {', '.join(known)}",
-    )
-    return INVALID
-
-
-_check_ids = list_of(check_step_id)
-
-
-def check_depends_on(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a list of step ids; return each once."""
-    if value.__class__ is dict:
-        ids = ", ".join(list(value)[:3])
-        hint = f"a list of ids, [{ids}]: a step waits for a service until it is ready"
-        return wrong_type(value, path, problems, "a list", hint=hint)
-    names = _check_ids(value, path, problems)
-    if names is INVALID or len(names) < 2:
-        return names
-    once = tuple(dict.fromkeys(names))
-    if len(once) != len(names):
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                problems.warn(
-                    Code.DUPLICATE_DEPENDENCY, f"`{name}` is listed twice", (*path, index)
-                )
-    return once
-
-
-def check_data(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a mapping of any content."""
-    return value if value.__class__ is dict else wrong_type(value, path, problems, "a mapping")
-
-
-def check_condition(value: Any, path: Path, problems: Problems) -> Any:
-    """Check `when`: an expression, or simply true or false."""
-    if value is True or value is False:
-        return "true" if value else "false"
-    if value.__class__ is not str:
-        return wrong_type(value, path, problems, "text with an expression")
-    if not value.strip():
-        problems.error(Code.BAD_VALUE, "`when` is empty", path)
-        return INVALID
-    return value
-
-
-def _check_file_name(value: Any, path: Path, problems: Problems) -> Any:
-    """Check the name of a file below the folder of the mission file."""
-    if value.__class__ is not str:
-        return wrong_type(value, path, problems, "text")
-    problem = pattern_problem(value)
-    if problem is None:
-        return value
-    problems.error(
-        Code.BAD_VALUE,
-        f"{label(path)}, {shorten(value)}: it must be a file below the folder of the mission file",
-        path,
-    )
-    return INVALID
-
-
-_check_file_names = list_of(_check_file_name)
-
-
-def check_file_names(value: Any, path: Path, problems: Problems) -> Any:
-    """Check `env_files`: a list of files, or one of them."""
-    if value.__class__ is not str:
-        return _check_file_names(value, path, problems)
-    found = _check_file_name(value, path, problems)
-    return found if found is INVALID else (found,)
-
-
-_check_patterns = list_of(check_file_pattern)
-
-
-def _check_artifacts(value: Any, path: Path, problems: Problems) -> Any:
-    if value.__class__ is dict:
-        return wrong_type(value, path, problems, "a list of patterns", hint="such as [dist, *.log]")
-    if value.__class__ is not str:
-        return _check_patterns(value, path, problems)
-    found = check_file_pattern(value, path, problems)
-    return found if found is INVALID else (found,)
-
+_FILES = {"anyOf": [{"type": "string", "minLength": 1}, array(TEXT), {"type": "null"}]}
+"""The schema of a list of files, or one of them."""
 
 STEP_KEYS = {
     "id": Key(
@@ -346,7 +201,7 @@ STEP_KEYS = {
         check=check_file_names,
         doc="Environment files (`.env`) read just before an attempt, below the folder of the"
         " mission file; later ones go over earlier ones, and `env` over all of them.",
-        schema={"anyOf": [{"type": "string", "minLength": 1}, array(TEXT), {"type": "null"}]},
+        schema=_FILES,
         default="[]",
         example="[.env]",
         synonyms=("env_file", "dotenv", "envfile"),
@@ -397,10 +252,10 @@ STEP_KEYS = {
         synonyms=("ulimit", "rlimits", "resources"),
     ),
     "artifacts": Key(
-        check=_check_artifacts,
+        check=check_artifacts,
         doc="Files in its working folder that are kept when an attempt has ended; patterns with"
         " `*`, `?`, `[a-z]` and `**`, or folders.",
-        schema={"anyOf": [{"type": "string", "minLength": 1}, array(TEXT), {"type": "null"}]},
+        schema=_FILES,
         default="[]",
         example="[dist/*.whl, reports]",
         synonyms=("artifact", "files", "save"),
@@ -436,15 +291,11 @@ STEP_KEYS = {
         default="`config.leftovers`",
         example="keep",
     ),
-}
-
-_FILES_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1}, array(TEXT), {"type": "null"}]}
-STEP_KEYS |= {
     "inputs": Key(
         check=check_file_patterns,
         doc="Patterns of the files that it reads, relative to its folder: it is skipped"
         " (UP_TO_DATE) while nothing has changed since its last success.",
-        schema=_FILES_SCHEMA,
+        schema=_FILES,
         default="[]",
         example='["src/**/*.c", Makefile]',
         synonyms=("sources", "watch", "input_files"),
@@ -453,108 +304,9 @@ STEP_KEYS |= {
         check=check_file_patterns,
         doc="Patterns of the files that it makes, within its folder: it runs again when they are"
         " not as it left them.",
-        schema=_FILES_SCHEMA,
+        schema=_FILES,
         default="[]",
         example="[build/app]",
         synonyms=("generates", "targets", "output_files", "produces"),
     ),
 }
-
-_KEYS_WITH_RUN = {name: key for name, key in STEP_KEYS.items() if name != "step_type"}
-_UNSUPPORTED = ("foreach", "matrix")
-
-
-def _report_no_work(value: dict[str, Any], path: Path, problems: Problems, what: str) -> None:
-    """Report a step that does not say what it does, unless a key of another tool does."""
-    foreign = WORK_KEYS.union(STEP_KEYS["run"].synonyms, STEP_KEYS["step_type"].synonyms)
-    if foreign.isdisjoint(map(in_snake_case, value)):
-        problems.error(
-            Code.MISSING_KEY,
-            f"{what} has neither `run` nor `step_type`",
-            path,
-            hint="add `run: COMMAND LINE`, or `step_type: command`",
-        )
-
-
-def _require_keys(value: Mapping[str, Any], path: Path, problems: Problems, what: str) -> None:
-    """Report the required keys that are missing; the name of a step is often meant as its id."""
-    keys, name = _KEYS_WITH_RUN, value.get("name")
-    if "id" not in value and name.__class__ is str and STEP_ID.fullmatch(name):
-        problems.error(
-            Code.MISSING_KEY,
-            f"{what} has no `id`",
-            path,
-            hint=f"write `id: {name}`; `name` is a line for people",
-        )
-        keys = {key: one for key, one in keys.items() if key != "id"}
-    require_keys(value, path, problems, keys, what)
-
-
-def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None:
-    """Check one step; return it, or None when anything about it is wrong."""
-    fields = check_mapping(value, path, problems, STEP_KEYS, "a step", FOREIGN_STEP_KEYS)
-    if fields is INVALID:
-        return None
-    if fields.pop("use", None) is not None:  # not written out: it is reported where it is wrong
-        return None
-    if fields.get("steps") is None and fields.pop("with", None) is not None:
-        problems.error(
-            Code.BAD_VALUE,
-            "`with` is for a step that uses a template",
-            (*path, "with"),
-            on_key=True,
-            hint="name the template with `use`, or write `parameters`",
-        )
-        return None
-    if fields.pop("steps", None) is not None:  # not written out: it is reported where it is wrong
-        if path[0] != "steps":
-            problems.error(
-                Code.BAD_VALUE,
-                "a handler has no steps of its own: list its steps one after the other",
-                (*path, "steps"),
-                on_key=True,
-            )
-        return None
-    run = fields.pop("run", None)  # what is still here was not understood, and is reported
-    if "id" not in fields or "step_type" not in fields:
-        what = f"step `{fields['id']}`" if fields.get("id") not in (None, INVALID) else "the step"
-        _require_keys(value, path, problems, what)
-        if run is None and "step_type" not in fields:
-            _report_no_work(value, path, problems, what)
-        return None
-    for feature in _UNSUPPORTED:
-        if fields.get(feature):
-            refuse_unsupported(feature, (*path, feature), problems)
-    if fields["step_type"] in BUILT_IN and fields["step_type"] not in PROCESS_TYPES:
-        for key in ("limits", "stop", "leftovers", "runs_on"):
-            if key in fields:
-                refuse_without_process(fields["step_type"], key, path, problems)
-                return None
-    for key in REDIRECTS:
-        if key in fields and fields["step_type"] not in (INVALID, *PROCESS_TYPES):
-            refuse_without_process(fields["step_type"], key, path, problems)
-            return None
-    if fields["step_type"] in BUILT_IN and fields["step_type"] not in SECRET_TYPES:
-        for key in ("secrets", "secret_files"):
-            if fields.get(key):
-                refuse_without_use(fields["step_type"], key, path, problems)
-                return None
-    if refuse_service(fields, path, problems) or refuse_files(fields, path, problems):
-        return None
-    if "foreach" in fields and "matrix" in fields:
-        problems.error(
-            Code.BAD_VALUE,
-            "`foreach` and `matrix` cannot be used together",
-            (*path, "matrix"),
-            on_key=True,
-            hint="put the items into the matrix as one more name",
-        )
-        return None
-    for key in REDIRECTS:
-        if fields.pop(key, None) is not None:  # not written out: its value or its step is wrong
-            return None
-    if "name" not in fields:
-        if fields["id"] is INVALID:
-            return None
-        fields["name"] = fields["id"]
-    return None if run is not None or INVALID in fields.values() else MissionStep(**fields)
