@@ -67,7 +67,7 @@ def test_a_failed_step_of_a_group_is_retried_alone(
 
 REFUSED = """version: "1.0"
 name: refused
-params: {ref: {default: main}}
+params: {ref: {default: main}, dry: {type: boolean, default: true}}
 concurrency: {group: "ship-{{ params.ref }}", policy: cancel}
 handlers: {always: [{id: tidy, run: "true"}]}
 steps:
@@ -103,6 +103,7 @@ def test_plan_and_validate_tell_what_safety_refuses_of_the_steps_of_a_group(
     planned = look("plan", "refused.yaml")
     assert planned.code == 5
     assert "1 step in 1 layer, 1 handler" in planned.out
+    assert "ref = main\n  dry = true\n" in planned.out
     assert "in the group ship-main (policy cancel)" in planned.out
     assert "run 3 steps: fine, loads, deep" in planned.out
     assert "each/deep/bad  refused by safety.rm-root" in planned.out

@@ -18,6 +18,7 @@ from core.errors import UsageError
 from core.expression.condition import precondition_line
 from core.graph.dag import Graph
 from core.launch.group_name import group_of
+from core.machine.environment import value_text
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette
@@ -160,7 +161,7 @@ def _group_text(mission: Mission, params: Mapping[str, Any]) -> str:
 def _value(value: Any, *, missing: bool) -> str:
     if value is None:
         return "(required)" if missing else "(none)"
-    return safe_line(str(value))
+    return safe_line(value_text(value))
 
 
 def _row(
