@@ -84,7 +84,7 @@ class Code(StrEnum):
     SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: text passed to a shell contains a template"
     PARTIAL_NAME = "PARTIAL_NAME", "warning: only some combinations of a matrix have the name"
     NOT_SHARED = "NOT_SHARED", "warning: a cluster is asked for, and no folder is shared with it"
-    NOT_EXPANDED = "NOT_EXPANDED", "warning: `$NAME` is used where no shell expands it"
+    NOT_EXPANDED = "NOT_EXPANDED", "warning: `$NAME` or `${{ }}` where its `$` stays in the text"
     FORBIDDEN_ENV = "FORBIDDEN_ENV", "an environment variable that changes how programs are loaded"
     REFUSED = "REFUSED", "safety refuses what a step does; the file itself is valid"
     SECRET_ENV = "SECRET_ENV", "a template reads an environment variable that looks like a secret"

@@ -198,4 +198,12 @@ class TemplateCheck:
             return False
         for reference, follower in template.names:
             self._references.check(reference, follower, path, location)
+        if "${{" in text and "raw" not in text:
+            self._problems.warn(
+                Code.NOT_EXPANDED,
+                "the `$` in front of `{{` stays in the text",
+                path,
+                hint=f"{expression_hint(text)}; one that is meant is written {{{{ '$' }}}}",
+                needle="${{",
+            )
         return True

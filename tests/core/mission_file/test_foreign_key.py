@@ -102,6 +102,7 @@ def test_no_hint_is_for_a_key_that_exists() -> None:
         ("preconditions: [{condition: x}]", "`- run: test -f FILE`"),
         ("trigger_rule: none_failed_or_skipped", "`none_failed_min_one_success`"),
         ("when: '${{ 1 < 2 }}'", "without a `$`"),
+        ("env: {A: '${{ 1 < 2 }}'}", "one that is meant is written {{ '$' }}"),
         ("when: failure()", "`trigger_rule: one_failed`"),
         ("when: github.ref == 'x'", "`params`"),
         ("when: manual", "`approval`"),
