@@ -52,17 +52,18 @@ def a_file(folder: Path, text: str, name: str = "m.yaml") -> str:
 
 
 def wait_until_running(
-    home: Path, step: str, *, seconds: float = 30, state: str = "RUNNING"
+    home: Path, step: str, *, seconds: float = 90, state: str = "RUNNING"
 ) -> str:
     """Wait until a step of the newest execution runs; return the execution's id."""
     end = time.monotonic() + seconds
+    shown = None
     while time.monotonic() < end:
         shown = mission(home, "show", "@last", "--json")
         if shown.code == 0:
             found = shown.json
             if any(t["task_id"] == step and t["state"] == state for t in found["task_runs"]):
                 return str(found["execution_id"])
-    raise AssertionError(f"{step} never ran")
+    raise AssertionError(f"{step} was never {state}; seen last: {shown}")
 
 
 def processes_of(execution_id: str) -> list[int]:
