@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Any, TypeVar
 
 import click
 
-from core.domain.records import Execution
+from core.domain.records import Execution, TaskRun
 from core.errors import NotFoundError
 from core.ports.reader import Reader
 from tui.cli.completion.completions import complete_execution, complete_step
@@ -81,10 +82,21 @@ def argument_of(reader: Reader, execution: Execution) -> str:
     return run_argument(execution, short)
 
 
-def linked_labels(reader: Reader, execution: Execution) -> dict[str, str]:
-    """Return the labels of the existing executions linked to one, by id."""
+_MAX_SOURCES = 20
+"""Executions that are read for their labels."""
+
+
+def linked_labels(
+    reader: Reader, execution: Execution, tasks: Iterable[TaskRun] = ()
+) -> dict[str, str]:
+    """Return the labels of the existing executions linked to one, by id.
+
+    Those whose results its `tasks` have taken over are among them, a few of them at most.
+    """
     found = []
-    for other in (execution.parent_execution_id, execution.retry_of, execution.rerun_of):
+    sources = dict.fromkeys(task.reused_from for task in tasks if task.reused_from is not None)
+    linked = (execution.parent_execution_id, execution.retry_of, execution.rerun_of)
+    for other in dict.fromkeys([*linked, *islice(sources, _MAX_SOURCES)]):
         if other is not None:
             with suppress(NotFoundError):
                 found.append(reader.find_execution(other))

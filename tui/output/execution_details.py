@@ -79,7 +79,10 @@ def execution_text(
     if width is None or len(tasks) <= MAX_LISTED_STEPS:
         shown = list(tasks)
     if shown:
-        lines += ["", *_steps(shown, palette, now=now, width=width, outdated=outdated)]
+        lines += [
+            "",
+            *_steps(shown, palette, now=now, width=width, outdated=outdated, linked=linked),
+        ]
     if len(shown) < len(tasks):
         lines.append(f"  … {counted(len(tasks) - len(shown), 'more step')}; --all lists them")
     failed = [task for task in tasks if task.state is TaskState.FAILED]
@@ -210,6 +213,7 @@ def _steps(
     now: int,
     width: int | None,
     outdated: Collection[str],
+    linked: Mapping[str, str],
 ) -> list[str]:
     columns = (
         Column("STEP", shrink=True),
@@ -230,7 +234,7 @@ def _steps(
                 Cell(text, (style,)),
                 str(task.attempt) if task.attempt else "",
                 "" if spent is None else duration_text(spent / 1000),
-                _why(task, outdated),
+                _why(task, outdated, linked),
             )
         )
     return table(columns, rows, palette, width=width)
@@ -320,10 +324,14 @@ def _json_lines(value: Mapping[str, Any]) -> list[str]:
     return [f"  {line}" for line in safe(text).splitlines()]
 
 
-def _why(task: TaskRun, outdated: Collection[str]) -> str:
+def _why(task: TaskRun, outdated: Collection[str], linked: Mapping[str, str]) -> str:
     if task.task_id in outdated:
         return CAUSE_RESOLVED
-    return safe_line(str(cause_of_task(task)))
+    told = str(cause_of_task(task))
+    source = task.reused_from
+    if task.reason_code is Reason.REUSED and source in linked:
+        told = told.replace(source or "", linked[source or ""])
+    return safe_line(told)
 
 
 def _behind(message: str | None) -> str:

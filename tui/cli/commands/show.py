@@ -80,7 +80,7 @@ def _show_execution(
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             width=console.width,
-            linked=linked_labels(reader, found),
+            linked=linked_labels(reader, found, tasks),
             everything=everything,
             amended=amendments_in(begun) if found.retry_of is not None else (),
             resumed_with=safe_line(full_argument(to_resume(reader, found, invocation.now))),

@@ -152,7 +152,7 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             width=console.width,
-            linked=linked_labels(reader, found),
+            linked=linked_labels(reader, found, tasks),
             resumed_with=safe_line(full_argument(to_resume(reader, found, invocation.now))),
             standing_below=standing_below(reader, found, invocation.now),
         )
