@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from core.ports.clock import Clock
     from tui.live.backend import Backend
 
-LOST_CHECK_SECONDS = 15.0
-"""How often to look for runners that are gone."""
+FIRST_ROWS_SECONDS = 1.0
+"""When the checks begin at the latest, whether home has shown its first rows or not."""
 LOG_CHECK_DELAY_SECONDS = 1.0
 """How long after the start the chain behind what was verified before is verified."""
 
@@ -100,9 +100,7 @@ class MissionDeckApp(FeedUpdates, Navigation, TakingAlong, Themes):
         await self.push_screen(self._home)
         for note in here.notes:
             self.show_problem(clean_line(note), lasts=True)
-        self.discover()
-        self._notice_lost()
-        self.set_interval(LOST_CHECK_SECONDS, self._notice_lost)
+        self.set_timer(FIRST_ROWS_SECONDS, self.begin_checks)
         self.set_timer(LOG_CHECK_DELAY_SECONDS, self._check_log)
         if self._start is not None:
             self.open_execution(self._start)

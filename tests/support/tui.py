@@ -985,9 +985,15 @@ async def wait_for_text(pilot: Pilot[Any], *texts: str) -> None:
 
 @asynccontextmanager
 async def running(
-    backend: FakeBackend, *, size: tuple[int, int] = (120, 40), start: str | None = None
+    backend: FakeBackend,
+    *,
+    size: tuple[int, int] = (120, 40),
+    start: str | None = None,
+    is_loaded: bool = True,
 ) -> AsyncIterator[Pilot[Any]]:
-    """The application over a world, on a terminal of a size."""
+    """The application over a world, on a terminal of a size; at home with `is_loaded` missions."""
     app = MissionDeckApp(backend, start=start, clock=backend.world.clock)
     async with app.run_test(size=size, notifications=True) as pilot:
+        if is_loaded and start is None:
+            await wait_until(pilot, lambda: app.is_ready and app._home._missions is not None)
         yield pilot

@@ -13,6 +13,8 @@ from tui.words.safe_text import clean_line
 if TYPE_CHECKING:
     from core.audit.verify.log_checked import LogChecked
 
+LOST_CHECK_SECONDS = 15.0
+"""How often to look for runners that are gone."""
 LOG_CHECK_EVENTS = 20_000
 """The most new events that are verified after the start: half a second at 40,000 in a second."""
 
@@ -25,6 +27,18 @@ class RecurringChecks(DeckApp):
         self.log_checked: LogChecked | None = None
         self.log_problem = ""
         self.looked_at: frozenset[str] = frozenset()
+        self._has_begun = False
+
+    def begin_checks(self) -> None:
+        """Search for mission files and lost runners from now on, if that has not begun yet.
+
+        What is searched costs more than the first rows of home and their preview, which would wait.
+        """
+        if not self._has_begun:
+            self._has_begun = True
+            self.discover()
+            self._notice_lost()
+            self.set_interval(LOST_CHECK_SECONDS, self._notice_lost)
 
     @work(exclusive=True, group="discover")
     async def discover(self) -> None:

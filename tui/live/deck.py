@@ -179,6 +179,9 @@ class Deck(Protocol):
     async def question(self, board: "Board", task_id: str) -> "OpenQuestion":
         """Read the question, approvers and deadline of a step that waits for an approval."""
 
+    def begin_checks(self) -> None:
+        """Search for mission files and lost runners from now on; again does nothing."""
+
     def discover(self) -> object:
         """Search for mission files."""
 

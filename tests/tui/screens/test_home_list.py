@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from core.domain.mission import Mission
+from core.domain.mission import Mission, MissionSource
 from core.domain.reasons import Reason
 from core.domain.states import Coverage, ExecutionState, TaskState
 from core.ports.execution_query import ExecutionField, FieldCondition, LabelCondition
@@ -134,24 +134,34 @@ async def test_the_palette_shows_states_as_they_are() -> None:
 class SlowBackend(FakeBackend):
     """A backend that takes its time until it is let go."""
 
-    go = threading.Event()
+    def __init__(self, world: FakeWorld, *missions: Mission) -> None:
+        super().__init__(world, *missions)
+        self.go = threading.Event()
+        self.read: list[str] = []
+
+    def read_mission(self, source: MissionSource) -> Mission:
+        self.read.append("preview")
+        return super().read_mission(source)
 
     def open_reader(self) -> Reader:
         self.go.wait(10)
         return super().open_reader()
 
     def discover_missions(self) -> Sequence[MissionFile]:
-        self.go.wait(10)
+        self.read.append("missions")
         return super().discover_missions()
 
 
-async def test_nothing_untrue_is_said_before_anything_is_known() -> None:
+async def test_nothing_untrue_is_said_before_anything_is_known_and_missions_come_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.app.FIRST_ROWS_SECONDS", 60.0)
     world = FakeWorld()
     mission = mission_of("nightly", step("a"))
     world.launch(mission)
     backend = SlowBackend(world, mission)
     try:
-        async with running(backend) as pilot:
+        async with running(backend, is_loaded=False) as pilot:
             await wait_for_text(pilot, "loading …", "Looking for missions", "Opening the database")
             text = screen_text(pilot.app)
             assert "nothing running" not in text
@@ -159,6 +169,8 @@ async def test_nothing_untrue_is_said_before_anything_is_known() -> None:
             assert "Executions 0" not in text
             backend.go.set()
             await wait_for_text(pilot, "▶ 1 running", "Missions 1", "Executions 1")
+            assert backend.read.index("preview") < backend.read.index("missions")
+            assert backend.read.count("missions") == 1
     finally:
         backend.go.set()
 

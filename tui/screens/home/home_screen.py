@@ -64,7 +64,8 @@ class HomeScreen(HomeActions):
     def on_screen_resume(self) -> None:
         """Watch the executions while this screen is shown, and search for mission files again."""
         self._ask()
-        self.deck.discover()
+        if self._page is not None:
+            self.deck.discover()
         if self.focused is None:
             self.set_focus(self._list)
 
@@ -190,9 +191,16 @@ class HomeScreen(HomeActions):
         self._is_preview_due = False
         if self._preview.display:
             self._preview_reader.request()
+        else:
+            self.call_after_refresh(self.deck.begin_checks)
         self._default_reader.request()
 
     async def _load_preview(self) -> None:
+        await self._show_preview()
+        if self.is_attached:
+            self.call_after_refresh(self.deck.begin_checks)
+
+    async def _show_preview(self) -> None:
         execution = self._execution_list.current
         if execution is None:
             self._preview.show(None, "")
@@ -204,7 +212,7 @@ class HomeScreen(HomeActions):
             )
         except MissionDeckError:
             return  # it was pruned, or the feed reports the same failure
-        if self._is_current(key):
+        if self.is_attached and self._is_current(key):
             self._preview.show(found, self.deck.app_context.actor)
 
     def _is_current(self, execution_id: str) -> bool:
