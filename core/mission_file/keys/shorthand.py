@@ -20,6 +20,8 @@ _MERGED = ("env", "limits")
 """Defaults that a step's own value adds to, name by name; the others it replaces."""
 _OF_EACH_STEP = ("retry", "timeout_seconds")
 """Defaults that the steps of a group have: once more for the whole they would multiply attempts."""
+_WAITING = ("approval", "wait", "wait_for")
+"""Types that say themselves how long they wait: the default timeout is for work."""
 
 
 def write_out(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
@@ -189,9 +191,7 @@ def _add_defaults(
     for key, value in defaults.items():
         if key == "shell":
             _add_shell(step, kind, value, path, problems)
-        elif (key == "limits" and kind not in PROCESS_TYPES) or (
-            key in _OF_EACH_STEP and kind == GROUP
-        ):
+        elif not _is_for(key, kind, is_service=step.get("service") is True):
             continue
         elif step.get(key) is None:
             step[key] = value
@@ -202,6 +202,15 @@ def _add_defaults(
             for name in value:
                 if name not in own:
                     problems.written_at((*path, key, name), ("defaults", key, name))
+
+
+def _is_for(key: str, kind: str, *, is_service: bool) -> bool:
+    """Tell whether a default is for a step of this type."""
+    if key == "limits":
+        return kind in PROCESS_TYPES
+    if key == "timeout_seconds" and (is_service or kind in _WAITING):
+        return False
+    return not (kind == GROUP and key in _OF_EACH_STEP)
 
 
 def _add_shell(step: dict[str, Any], kind: str, shell: Any, path: Path, problems: Problems) -> None:

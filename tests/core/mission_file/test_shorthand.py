@@ -121,6 +121,22 @@ def test_defaults_are_for_what_a_step_does_not_have() -> None:
     assert mission.handlers.always[0].timeout_seconds == 7.0
 
 
+def test_the_default_timeout_is_not_for_what_waits_or_serves() -> None:
+    mission = load(
+        "defaults: {timeout_seconds: 60}\n"
+        "steps:\n"
+        "  - {id: work, run: x, depends_on: db}\n"
+        "  - {id: db, run: x, service: true}\n"
+        "  - {id: ask, step_type: approval, parameters: {prompt: x}}\n"
+        "  - {id: nap, step_type: Wait, parameters: {seconds: 90}}\n"
+        "  - {id: file, step_type: wait_for, parameters: {file: x, timeout: 1h}}\n"
+        "  - {id: own, step_type: wait_for, timeout_seconds: 5, parameters: {file: x}}\n"
+    ).mission
+    assert mission is not None
+    timeouts = {step.id: step.timeout_seconds for step in mission.steps}
+    assert timeouts == {"work": 60, "db": None, "ask": None, "nap": None, "file": None, "own": 5}
+
+
 @pytest.mark.parametrize(
     ("defaults", "code"),
     [
