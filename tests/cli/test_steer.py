@@ -100,6 +100,7 @@ def test_only_what_failed_is_run_again_and_the_chain_stays_intact(
     assert again["retry_of"] == failed["execution_id"]
     first, second, third = again["task_runs"]
     assert (first["state"], first["reason_code"]) == ("SUCCESS", "REUSED")
+    assert "from shaky#1" in ran.out
     assert second["attempts"][0]["attempt"] == 2
     assert third["state"] == "SUCCESS"
     assert "the file is there now" in json.dumps(again["audit_events"])

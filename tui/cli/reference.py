@@ -41,13 +41,18 @@ def find_execution(invocation: Invocation, reader: Reader, reference: str) -> Ex
     return found
 
 
+def steps_of_path(path: str) -> list[str]:
+    """Return the names in `quality/nulls` or `quality › nulls`, from the outermost step."""
+    return [_ITEM_VALUE.sub("", name) for name in _STEPS_ABOVE.split(path.strip())]
+
+
 def find_step(reader: Reader, execution: Execution, path: str) -> tuple[Execution, str]:
     """Return the id of a step and the execution that has it, of those below `execution`.
 
     A step of a sub-mission is named with those above it, `quality/nulls`, or as lines of output
     have it, `quality › nulls`; of several attempts the newest counts. Raises `NotFoundError`.
     """
-    *above, step_id = [_ITEM_VALUE.sub("", name) for name in _STEPS_ABOVE.split(path.strip())]
+    *above, step_id = steps_of_path(path)
     for name in above:
         task = reader.task_run(execution.execution_id, name)
         runs = [

@@ -13,7 +13,12 @@ from core.output.kept_artifacts import Artifact, all_artifacts_of
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
-from tui.cli.reference import execution_argument, find_execution, step_argument
+from tui.cli.reference import (
+    execution_argument,
+    find_execution,
+    step_argument,
+    steps_of_path,
+)
 from tui.output.artifact_list import artifact_json, artifact_table
 from tui.words.numbers import size
 from tui.words.run_label import run_name
@@ -44,9 +49,14 @@ def command(invocation: Invocation, execution: str, step: str | None, folder: Pa
     """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
+        outer = None
         if step is not None:
-            reader.task_run(found.execution_id, step)
-        artifacts = list(all_artifacts_of(reader, found.execution_id, step))
+            outer, *inner = steps_of_path(step)
+            reader.task_run(found.execution_id, outer)
+            step = "/".join([outer, *inner])
+        artifacts = list(all_artifacts_of(reader, found.execution_id, outer))
+        if step != outer:
+            artifacts = [one for one in artifacts if _is_below(one.task_id, step or "")]
         others = {one.execution_id for one in artifacts} - {found.execution_id}
         origins = {one: run_name(reader.find_execution(one)) for one in others}
     if folder is not None:
@@ -97,14 +107,20 @@ def _get(
         ) from error
 
 
+def _is_below(name: str, step: str) -> bool:
+    return name == step or name.startswith(f"{step}/")
+
+
 def _path_of(one: Artifact, step: str | None) -> str:
     """Return where a file is written: below its step, or that within the one step asked for."""
+    name = one.task_id
     if step is None:
-        return f"{one.task_id}/{one.path}"
-    outer, separator, inner = one.task_id.partition("/")
-    if not separator:
-        return one.path
-    return f"{inner if outer == step else one.task_id}/{one.path}"
+        return f"{name}/{one.path}"
+    if _is_below(name, step):
+        name = name.removeprefix(step).removeprefix("/")
+    elif "/" not in name:  # an item of it
+        name = ""
+    return f"{name}/{one.path}" if name else one.path
 
 
 def _write(store: "ContentStore", tree: "Tree", one: Artifact, path: str) -> None:
