@@ -167,8 +167,8 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
 def _execution_changed(snapshot: Snapshot, event: ExecutionStateChanged) -> None:
     before = snapshot.current
     _expect(before.state, event.from_state, event.to_state, event.execution_id)
-    if before.state is event.to_state:
-        return
+    if before.state is event.to_state and before.reason_code is not Reason.QUEUED:
+        return  # what waits for its turn stays PAUSED when its runner is lost, but waits no more
     started = before.started_at
     if started is None and event.to_state is ExecutionState.RUNNING:
         started = event.at

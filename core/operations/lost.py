@@ -15,7 +15,7 @@ from core.operations.abandoned_processes import end_processes, ended_text
 from core.operations.ancestry import resumed_with
 from core.operations.site import OpenStore, Site
 from core.operations.snapshot import load_snapshot
-from core.planning.recovery import has_open_attempts, lost
+from core.planning.recovery import has_open_attempts, lost, was_driven
 from core.ports.clock import Clock
 from core.ports.control import Lease
 from core.ports.execution_query import ExecutionQuery
@@ -43,9 +43,9 @@ class LostExecution(Struct, frozen=True, kw_only=True):
 def find_lost(reader: Reader, now: int) -> list[Execution]:
     """Return executions that no live runner owns though their records say that one is at work.
 
-    They are RUNNING, or PAUSED by a person with an attempt under way, or PENDING and whoever was to
-    start them is gone. On the runner's own machine its process tells; elsewhere its lease does,
-    once it has expired.
+    They are RUNNING, or wait for their turn in a group, or are PAUSED by a person with an attempt
+    under way, or PENDING and whoever was to start them is gone. On the runner's own machine its
+    process tells; elsewhere its lease does, once it has expired.
     """
     states = frozenset({ExecutionState.PENDING, ExecutionState.RUNNING, ExecutionState.PAUSED})
     live = reader.executions(ExecutionQuery(limit=1000, states=states, include_children=True))
@@ -62,7 +62,7 @@ def _counts_as_driven(reader: Reader, execution: Execution, lease: Lease | None,
     """Tell whether the records say that a runner is at work, or about to be."""
     if execution.state is ExecutionState.PENDING:
         return lease is not None or now - execution.created_at > START_SECONDS * 1_000_000_000
-    return execution.state is ExecutionState.RUNNING or _has_open_attempts(reader, execution)
+    return was_driven(execution) or _has_open_attempts(reader, execution)
 
 
 def _has_open_attempts(reader: Reader, execution: Execution) -> bool:
@@ -119,8 +119,7 @@ async def mark_lost(
     lease = await store.control.fence(execution_id)
     try:
         snapshot = load_snapshot(reader, execution_id)
-        is_driven = snapshot.current.state in {ExecutionState.PENDING, ExecutionState.RUNNING}
-        if not is_driven and not has_open_attempts(snapshot):
+        if not was_driven(snapshot.current) and not has_open_attempts(snapshot):
             return NOTHING_ABANDONED
         after = reader.lease(execution_id)
         if after is None or after.epoch != lease.epoch:  # somebody resumed it in the meantime

@@ -18,7 +18,7 @@ from core.domain.events import (
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, Mission, MissionStep
 from core.domain.reasons import Reason
-from core.domain.records import TaskError, TaskRun
+from core.domain.records import Execution, TaskError, TaskRun
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.planning.services.needed_services import is_serving
 from core.ports.clock import Clock
@@ -32,6 +32,14 @@ class AssumeLost(StrEnum):
     """Repeat them all, also those of steps that are not idempotent."""
     FAIL = "fail"
     """Fail their steps without another attempt."""
+
+
+def was_driven(execution: Execution) -> bool:
+    """Tell whether the records say that a runner is at work, starts, or waits for its turn."""
+    return (
+        execution.state in {ExecutionState.PENDING, ExecutionState.RUNNING}
+        or execution.reason_code is Reason.QUEUED
+    )
 
 
 def lost(
@@ -83,7 +91,7 @@ def lost(
         elif task.state is TaskState.WAITING:  # for a person, who may still answer
             continue
         yield _lost_change(task, TaskState.WAITING, clock, message)
-    if execution.state in {ExecutionState.PENDING, ExecutionState.RUNNING}:
+    if was_driven(execution):
         yield ExecutionStateChanged(
             at=clock.now(),
             execution_id=execution.execution_id,

@@ -34,6 +34,7 @@ from core.planning.recovery import (
     may_have_acted,
     needs_consent,
     resumed,
+    was_driven,
 )
 from core.ports.artifacts import ArtifactKeeper
 from core.ports.claims import Claim, ClaimKind, Claims
@@ -128,9 +129,7 @@ class Driver:
         ended = ended_text(await end_processes(plan.snapshot, self._before))
         if self._lease is not None:
             await self._store.control.give_back_claims(self._lease)
-        if plan.snapshot.current.state is ExecutionState.RUNNING or has_open_attempts(
-            plan.snapshot
-        ):
+        if was_driven(plan.snapshot.current) or has_open_attempts(plan.snapshot):
             who = "nobody had noticed"
             await self._record(lost(plan.snapshot, self._clock, who=who, ended=ended))
             ended = None

@@ -81,6 +81,18 @@ def test_a_group_runs_one_after_another_and_survives_the_death_of_its_first(
         )
     kill_and_wait(pid)
     waited(lambda: queue(inside) == (["two#2"], [("two#1", True)]))
+    with sqlite3.connect(inside.home / "missions.db") as database:
+        [(pid,)] = database.execute(
+            "SELECT pid FROM lease JOIN execution USING (execution_id) WHERE mission_name = 'two'"
+            " AND run_number = 1"
+        )
+    kill_and_wait(pid)
+    shown = inside("show", "two#1", "--json").json
+    assert (shown["state"], shown["reason_code"]) == ("PAUSED", "RUNNER_LOST")
+    assert mission(inside.home, "resume", "two#1").code == 0
+    waited(lambda: queue(inside)[1] == [("two#1", False)])
+    assert inside("hold", "two#1").code == 0
+    waited(lambda: queue(inside) == (["two#2"], [("two#1", True)]))
 
     assert inside("release", "two#1").code == 0
     (tmp_path / "go-two").touch()

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.domain.events import ExecutionStateChanged, Noted, TaskStateChanged
+from core.domain.fold import fold
 from core.domain.mission import Concurrency, GroupPolicy, Mission, MissionConfig
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
@@ -281,3 +282,22 @@ def test_a_resumed_execution_queues_up_again() -> None:
 
     assert rig.state("a") is TaskState.SUCCESS
     assert len(rig.executor.jobs) == 1
+
+
+def test_an_execution_that_waits_for_its_turn_waits_no_more_when_its_runner_is_lost() -> None:
+    rig, claims = a_rig(in_group())
+    taken(claims)
+
+    rig.run_twice(3.0, 5.0, (2.0, lambda _: claims.give_back("other", OTHER)))
+
+    assert moves(rig)[:2] == [("PAUSED", "QUEUED"), ("PAUSED", "RUNNER_LOST")]
+    lost = next(
+        number
+        for number, event in enumerate(rig.seen)
+        if isinstance(event, ExecutionStateChanged) and event.reason_code is Reason.RUNNER_LOST
+    )
+    current = fold(rig.seen[: lost + 1]).current
+    assert (current.state, current.reason_code) == (ExecutionState.PAUSED, Reason.RUNNER_LOST)
+    assert "the runner is gone" in (current.message or "")
+    assert current.started_at is None
+    assert rig.state("a") is TaskState.SUCCESS
