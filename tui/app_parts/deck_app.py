@@ -64,9 +64,13 @@ class DeckApp(TerminalApp):
         name = action if isinstance(action, str) else action[1]
         if self.refuses(name):
             return True
+        self.forget_problem()
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def forget_problem(self) -> None:
+        """Take away what was said of the last action, before the next one."""
         if self.problem and not self._problem_lasts:
             self.show_problem("")
-        return await super().run_action(action, default_namespace, namespaces)
 
     def refuses(self, action: str) -> bool:
         """Tell whether this screen refuses an action, and say why if it does."""

@@ -28,8 +28,8 @@ _SCROLLING = (
     Key("list.last", "G,end", "last", "last", "Moving"),
     Key("list.half_down", "ctrl+d", "page(0.5)", "half a page down", "Moving"),
     Key("list.half_up", "ctrl+u", "page(-0.5)", "half a page up", "Moving"),
-    Key("list.page_down", "pagedown", "page(1)", "a page down", "Moving"),
-    Key("list.page_up", "pageup", "page(-1)", "a page up", "Moving"),
+    Key("list.page_down", "pagedown,ctrl+f", "page(1)", "a page down", "Moving"),
+    Key("list.page_up", "pageup,ctrl+b", "page(-1)", "a page up", "Moving"),
 )
 
 KEYS: Mapping[str, tuple[Key, ...]] = {
@@ -198,6 +198,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("log.next_error", "exclamation_mark", "next_error", "error line", "Finding"),
         Key("log.only_matches", "m", "screen.log('only')", "only matches", "Finding"),
         Key("log.open", "o", "screen.page_log", "open in $PAGER or $EDITOR", "Taking along"),
+        Key("log.page_down", "space", "page(1)", "a page down", "Log"),
         Key("log.line_start", "0", "edge(False)", "start of the lines", "Log"),
         Key("log.line_end", "dollar_sign", "edge(True)", "end of the lines", "Log"),
     ),

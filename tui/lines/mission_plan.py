@@ -14,11 +14,29 @@ from tui.words.report.decision_word import decision_word
 from tui.words.safe_text import clean_line
 
 MAX_SHOWN_STEPS = 500
+MAX_NAMED_PLACES = 5
+"""Of a finding that is at many places so many are named."""
 
 
-def finding_line(finding: Finding) -> Line:
-    """Return a finding: its severity, position, code and message."""
-    where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
+def finding_lines(findings: Sequence[Finding]) -> list[Line]:
+    """Return the findings with their hints; one that is at several places once."""
+    alike: dict[tuple[str, str, str, str | None], list[Finding]] = {}
+    for one in findings:
+        alike.setdefault((one.severity, one.code, one.message, one.hint), []).append(one)
+    lines: list[Line] = []
+    for found in alike.values():
+        lines.append(finding_line(*found))
+        if hint := found[0].hint:
+            lines.append([("  ", ""), (clean_line(hint), "muted")])
+    return lines
+
+
+def finding_line(finding: Finding, *others: Finding) -> Line:
+    """Return a finding: its severity, its position and those of `others` alike, code, message."""
+    places = [f"{one.line}:{one.column or 1}" for one in (finding, *others) if one.line]
+    more = len(places) - MAX_NAMED_PLACES
+    where = ", ".join(places[:MAX_NAMED_PLACES]) + (f" and {more} more" if more > 0 else "")
+    where += " " if where else ""
     return [
         (f"{finding.severity} ", "bad" if finding.severity == "error" else "warn"),
         (f"{where}{finding.code}  ", "faint"),
@@ -73,11 +91,7 @@ def plan_lines(preview: Preview, verdicts: Sequence[PlannedVerdict] = ()) -> lis
         if one.rule is not None:  # that on a step of a group stands below the group
             name = None if one.task_id is None else one.task_id.partition(SEPARATOR)[0]
             told.setdefault(name, []).append(verdict_line(one))
-    lines: list[Line] = []
-    for finding in preview.findings:
-        lines.append(finding_line(finding))
-        if finding.hint:
-            lines.append([("  ", ""), (clean_line(finding.hint), "muted")])
+    lines = finding_lines(preview.findings)
     mission = preview.mission
     if mission is None:
         return lines

@@ -113,6 +113,9 @@ class Deck(Protocol):
     def show_problem(self, text: str) -> None:
         """Show a problem in the banner until the next action; an empty text removes it."""
 
+    def forget_problem(self) -> None:
+        """Take away what was said of the last action, before the next one."""
+
     def label(self, execution: "Execution") -> str:
         """Return the label of an execution: `deploy#7 0193c0de`."""
 

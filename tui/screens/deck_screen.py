@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NARROW_COLUMNS = 100
 SMALL_SIZE = (60, 15)
 TINY_SIZE = (40, 12)
+BARE_ROWS = 8
+"""A terminal with fewer rows shows no key bar."""
 
 
 class DeckScreen(Screen[None]):
@@ -85,8 +87,12 @@ class DeckScreen(Screen[None]):
         """Show no keys below what covers the screen."""
         self.refresh_bindings()
 
+    def on_mouse_down(self) -> None:
+        """Take away what was said of the last action, as a key does."""
+        self.deck.forget_problem()
+
     def on_resize(self, event: events.Resize) -> None:
-        """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`."""
+        """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`, `-bare`."""
         self.sized(event.size.width, event.size.height)
 
     def sized(self, width: int, height: int) -> None:
@@ -94,3 +100,4 @@ class DeckScreen(Screen[None]):
         self.set_class(width < NARROW_COLUMNS, "-narrow")
         self.set_class(width < SMALL_SIZE[0] or height < SMALL_SIZE[1], "-small")
         self.set_class(width < TINY_SIZE[0] or height < TINY_SIZE[1], "-tiny")
+        self.set_class(height < BARE_ROWS, "-bare")

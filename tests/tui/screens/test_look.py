@@ -83,7 +83,7 @@ async def test_without_utf8_every_screen_is_ascii(monkeypatch: pytest.MonkeyPatc
     world.begin(run, "fetch-12")
     world.say(run, "fetch-12", "grüße 世界 ▌")
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
-        await wait_for_text(pilot, ">x promote-7", "enter open")
+        await wait_for_text(pilot, ">x promote-7", "enter inspect")
         for key in ("2", "3", "4", "5", "1", "enter", "escape", "R", "escape", "?", "escape", "L"):
             await pilot.press(key)
             await pilot.pause(0.05)
@@ -109,9 +109,10 @@ async def test_a_storm_of_resizes_leaves_everything_in_place() -> None:
 @pytest.mark.parametrize(
     ("size", "there", "gone"),
     [
-        ((39, 11), ["promote-7", "failed"], ["1 List", "Logs", "help"]),
-        ((40, 12), ["promote-7", "failed", "1 List"], ["Logs", "help"]),
-        ((59, 24), ["promote-7", "Logs"], ["? help", "Times"]),
+        ((39, 7), ["promote-7", "failed"], ["1 List", "Logs", "help"]),
+        ((39, 11), ["promote-7", "failed", "? help"], ["1 List", "Logs"]),
+        ((50, 12), ["promote-7", "failed", "1 List", "⏎ inspect", "? help"], ["Logs"]),
+        ((59, 24), ["promote-7", "Logs", "? help"], ["Times"]),
         ((80, 24), ["promote-7", "Logs", "? help"], ["Times"]),
         ((120, 40), ["promote-7", "Logs", "? help", "Times"], []),
         ((240, 60), ["promote-7", "Logs", "? help", "Times", "back to home"], []),

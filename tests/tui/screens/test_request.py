@@ -51,6 +51,8 @@ async def test_a_request_ends_done_or_refused_with_the_reason_of_the_engine() ->
         await pilot.press("escape")  # also said on another screen
         backend.decide(1, "only ada may answer")
         await wait_for_text(pilot, "✗ gate: reject refused: only ada may answer", "Executions")
+        await pilot.click(offset=(90, 3))  # a click takes it away as a key does
+        await wait_until(pilot, lambda: "refused" not in screen_text(pilot.app))
         await pilot.press("enter")
         await wait_for_text(pilot, "needs approval")
         await reject(pilot)

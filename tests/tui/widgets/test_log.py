@@ -230,7 +230,8 @@ async def test_a_log_stays_where_it_is_read_when_a_stream_is_left_out_and_that_i
         await wait_for_text(pilot, "the only warning")
         await pilot.press("l", "g")
         await wait_for_text(pilot, " line 1 of many")
-        await pilot.press("ctrl+d", "ctrl+d")
+        await pilot.press("space", "ctrl+f", "ctrl+b")  # as in `less`
+        await wait_until(pilot, lambda: 1 < log_of(pilot.app).line_number < 20)
         await wait_until(pilot, lambda: " line 1 of many" not in screen_text(pilot.app))
         place = log_of(pilot.app).line_number
         await pilot.press("s")
