@@ -24,7 +24,7 @@ from core.ports.execution_query import (
     LabelCondition,
 )
 from core.ports.reader import RunOutcome
-from storage.read.execution_sql import page as page_of
+from storage.read.executions.execution_sql import page as page_of
 from storage.read.reader import SqliteReader, open_reader
 from storage.write.store import Store, open_store
 from tests.support import execution_list

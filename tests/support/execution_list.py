@@ -1,4 +1,4 @@
-"""Evaluates execution queries in memory: the counterpart of `storage.read.execution_sql`."""
+"""Evaluates execution queries in memory, as `storage.read.executions.execution_sql` does in SQL."""
 
 import json
 from collections import Counter

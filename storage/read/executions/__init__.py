@@ -1,0 +1,1 @@
+"""Which executions there are: pages, counts, references, and what needs somebody."""
