@@ -15,7 +15,7 @@ from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import Prepared, RunContext
 from core.engine.settlement import Why
 from core.engine.turn.happening import PlacedAttempt
-from core.engine.up_to_date.step_check import StepCheck
+from core.engine.up_to_date.step_check import CUT_SHORT, StepCheck
 from core.planning.recovery import waited_before
 from core.ports.executor import job_key
 from core.step_type.host import StepHost
@@ -90,7 +90,7 @@ class RunningAttempts:
         except asyncio.CancelledError:
             if prepared.task.task_id not in self._cancelled:
                 raise
-            return ended
+            return replace(ended, made=CUT_SHORT)
 
     def cancel(self, task_id: str, reason: Reason, message: str) -> bool:
         """Cancel a running attempt, once: a second cancel would interrupt its clean-up.

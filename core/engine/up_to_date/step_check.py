@@ -50,6 +50,10 @@ class Made(Struct, frozen=True):
     problem: str = ""
 
 
+CUT_SHORT = Made(None, "it was cancelled before its files were read")
+"""Of an attempt that had succeeded when it was cancelled."""
+
+
 class StepCheck:
     """The comparisons of one execution. `post` takes their answers into the next turn."""
 
