@@ -48,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "depot.txt").write_text("")
     (place / "deeper").mkdir()
     (place / "deeper" / "inner.yaml").write_text(DEPLOY.replace("name: deploy", "name: inner"))
-    assert mission(place / "home", "run", "deploy.yaml", cwd=place).code == 0
+    assert mission(place / "home", "run", "deploy.yaml", "-l", "team=data", cwd=place).code == 0
     return place
 
 
@@ -66,7 +66,7 @@ def answer(place: Path, line: str, shell: str = "fish") -> list[str]:
     return [row.split("\t")[1] for row in done.stdout.decode().splitlines() if row]
 
 
-MAX_EXECUTIONS = {
+OFFERED = {
     "mission wa": ["watch"],
     "mission explain step.comm": ["step.command"],
     "mission run ": ["deploy.yaml", "deeper/", "home/", "depot.txt"],
@@ -91,9 +91,9 @@ MAX_EXECUTIONS = {
 }
 
 
-@pytest.mark.parametrize("line", MAX_EXECUTIONS)
+@pytest.mark.parametrize("line", OFFERED)
 def test_the_program_offers_what_fits(line: str, place: Path) -> None:
-    assert answer(place, line) == MAX_EXECUTIONS[line]
+    assert answer(place, line) == OFFERED[line]
 
 
 def test_steps_of_a_mission_that_is_not_valid_yet_are_offered(tmp_path: Path) -> None:
@@ -136,6 +136,16 @@ TYPED = {
     "mission show @last-": "mission show @last-failed",
     "mission show deploy#": "#1",  # zsh quotes the sign
     "mission show deploy#1 bun": "deploy#1 bundle",
+    "mission ls -l te": "-l team=",
+    "mission ls -l team=d": "-l team=data",
+    "mission ls --where lab": "--where label:",
+    "mission ls --where state:fai": "--where state:failed",
+    "mission ls --where label:team=d": "--where label:team=data",
+    "mission ls --fields run,tit": "--fields run,title",
+    "mission ls --sort took:": "--sort took:desc",
+    "mission cancel --name dep": "--name deploy",
+    "mission help airf": "mission help airflow",
+    "mission help docs/rec": "mission help docs/recipes.md",
 }
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from core.domain.records import Execution
 from core.domain.state_word import counted
 from core.errors import MissionDeckError, NotFoundError, UnavailableError
-from core.operations.lost import find_lost
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 from tui.host.current_database import open_current, record_lost_runners
@@ -119,6 +118,8 @@ def notice_lost(invocation: Invocation) -> frozenset[str]:
 
 
 def _lost(invocation: Invocation) -> Sequence[Execution]:
+    from core.operations.lost import find_lost
+
     site = invocation.site
     with closing(site.open_reader()) as reader:
         return find_lost(reader, site.clock.now())

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from core.errors import MissionDeckError, NotFoundError, OlderFormatError
-from core.operations.lost import LostExecution, find_lost, record_lost
 from core.ports.reader import Reader
 from tui.host.places import Paths
 from tui.host.site import LocalSite
+
+if TYPE_CHECKING:
+    from core.operations.lost import LostExecution
 
 
 def require_database(paths: Paths) -> None:
@@ -57,12 +60,13 @@ def _migrate(paths: Paths) -> None:
         ) from error
 
 
-def record_lost_runners(site: LocalSite) -> Sequence[LostExecution]:
+def record_lost_runners(site: LocalSite) -> "Sequence[LostExecution]":
     """Record lost runners and end what they left running; return the executions to resume.
 
     Usually this only reads. The final error of a runner is recorded with its loss. Raises
     `MissionDeckError` when the loss cannot be written.
     """
+    from core.operations.lost import find_lost, record_lost
     from storage.file.final_error import clear_final_errors, read_final_errors
 
     if not site.paths.has_database:
