@@ -125,6 +125,8 @@ def test_bash_gets_what_stands_behind_its_word_breaks_with_odd_characters_quoted
     assert answer(tmp_path, "mission run 'my m", "bash") == ["my mission (1).yaml"]
     assert answer(place, "mission run deploy.yaml -p target=st", "bash") == ["staging"]
     assert answer(place, "mission run deploy.yaml --only=bun", "bash") == ["bundle"]
+    quoted = "mission ls --where 'state:done label:'"
+    assert answer(place, quoted, "bash") == [r"state:done\ label:team="]
 
 
 TYPED = {
@@ -141,6 +143,7 @@ TYPED = {
     "mission ls --where lab": "--where label:",
     "mission ls --where state:fai": "--where state:failed",
     "mission ls --where label:team=d": "--where label:team=data",
+    "mission ls --where 'state:done label:team=d": "'state:done label:team=data",
     "mission ls --fields run,tit": "--fields run,title",
     "mission ls --sort took:": "--sort took:desc",
     "mission cancel --name dep": "--name deploy",

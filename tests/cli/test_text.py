@@ -193,3 +193,16 @@ def test_words_are_ascii_where_the_locale_is_and_data_stays_as_it_is(
     console.out_raw("née\n")
     assert out.getvalue() == "x nee ~ 12 x a > b ??\nnée\n"
     assert err.getvalue() == "'gone'\n"
+
+
+def test_a_column_that_can_be_done_without_goes_before_the_others_cannot_be_read() -> None:
+    columns = (
+        Column("RUN", shrink=True),
+        Column("ID", dispensable=True),
+        Column("WHY", shrink=True),
+    )
+    rows = [("a-rather-long-name#1", "01a226ac-2d", "something was not found")]
+    assert "ID" in table(columns, rows, Palette(colour=False), width=36)[0]
+    head, line = table(columns, rows, Palette(colour=False), width=32)
+    assert head.split() == ["RUN", "WHY"]
+    assert line == "a-rather-long-…  something was …"

@@ -35,14 +35,14 @@ def execution_table(
     is_titled, is_labelled = any(one.title for one in executions), any(map(labels_text, executions))
     columns = (
         Column("RUN", shrink=True),
-        Column("ID"),
+        Column("ID", dispensable=True),
         Column("STATE"),
         Column("STEPS", shrink=True),
         Column("STARTED"),
         Column("TOOK", right=True),
         *((Column("SUB-MISSION", shrink=True),) if any(relations) else ()),
         *((Column("TITLE", yielding=True),) if is_titled else ()),
-        *((Column("LABELS", yielding=True),) if is_labelled else ()),
+        *((Column("LABELS", yielding=True, dispensable=True),) if is_labelled else ()),
         Column("WHY", shrink=True),
     )
     return table(

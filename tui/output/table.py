@@ -10,19 +10,23 @@ from tui.words.safe_text import cut
 
 GAP = "  "
 _MIN_CELLS = 4
+_LEGIBLE_CELLS = 10
+"""Below this width of the others, columns that are dispensable are left out."""
 _MIN_CELLS_OF_YIELDING = 8
 
 
 class Column(Struct, frozen=True):
     """One column. If the lines do not fit, the `shrink` columns are narrowed, the widest first.
 
-    Those that are `yielding` are narrowed before the others, down to a few cells.
+    Those that are `yielding` are narrowed before the others, down to a few cells. Those that are
+    `dispensable` are left out, the first one first, when the others would get too narrow to read.
     """
 
     title: str
     right: bool = False
     shrink: bool = False
     yielding: bool = False
+    dispensable: bool = False
 
 
 class Cell(Struct, frozen=True):
@@ -50,9 +54,26 @@ def table(
         for index, column in enumerate(columns)
     ]
     if width is not None:
+        kept = _kept(columns, widths, width)
+        columns, widths = [columns[index] for index in kept], [widths[index] for index in kept]
+        cells = [[row[index] for index in kept] for row in cells]
         _shrink(columns, widths, width)
     head = [Cell(column.title, ("bold",)) for column in columns]
     return [_line(columns, row, widths, palette) for row in (head, *cells)]
+
+
+def _kept(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """Return the indices of the columns that are shown."""
+    kept = list(range(len(columns)))
+    needed = [
+        min(cells, _LEGIBLE_CELLS) if column.shrink or column.yielding else cells
+        for column, cells in zip(columns, widths, strict=True)
+    ]
+    for index, column in enumerate(columns):
+        too_wide = sum(needed[one] for one in kept) + len(GAP) * (len(kept) - 1) > width
+        if column.dispensable and too_wide:
+            kept.remove(index)
+    return kept
 
 
 def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> None:

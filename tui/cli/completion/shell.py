@@ -111,16 +111,9 @@ class BashShell(_Shell):
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words of the line up to the cursor, split as bash does."""
         line = os.environ.get(WORDS, "")
-        self._quote = ""
-        for closing in ("", "'", '"'):
-            try:
-                words = shlex.split(line + closing)
-            except ValueError:
-                continue
-            self._quote = closing
-            break
-        else:
-            words = line.split()
+        words, self._quote = _split(line)
+        self._is_quoted = line.endswith(("'", '"'))
+        """Whether the word ends with a closing quote: bash then replaces all of it, too."""
         if not words or (line[-1:].isspace() and not self._quote and not line.endswith("\\ ")):
             words.append("")
         return words[1:-1], words[-1] if len(words) > 1 else ""
@@ -130,23 +123,45 @@ class BashShell(_Shell):
         whole = super().spelled(value, incomplete)
         if self._quote:
             return whole
+        if self._is_quoted:
+            return _SPECIAL.sub(r"\\\1", whole)
         breaks = os.environ.get(BREAKS, "\"'><=;|&(:").replace("@", "")
         cut = max((incomplete.rfind(one) for one in breaks), default=-1) + 1
         return _SPECIAL.sub(r"\\\1", whole[cut:])
 
 
 class ZshShell(_Shell):
-    """zsh: quotes inserted values itself."""
+    """zsh: quotes inserted values itself, but leaves a quote that is not closed yet in the word."""
 
     name: ClassVar[str] = "zsh"
     source_template: ClassVar[str] = _ZSH
 
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words, the last one without an open quote."""
+        words, incomplete = super().get_completion_args()
+        return words, incomplete[1:] if incomplete.startswith(("'", '"')) else incomplete
+
 
 class FishShell(_Shell):
-    """fish: quotes inserted values itself."""
+    """fish: quotes inserted values itself, but passes the word being typed as it is typed."""
 
     name: ClassVar[str] = "fish"
     source_template: ClassVar[str] = _FISH
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words, the last one without quotes and backslashes."""
+        words, incomplete = super().get_completion_args()
+        return words, " ".join(_split(incomplete)[0])
+
+
+def _split(line: str) -> tuple[list[str], str]:
+    """Return the words of a line as a shell reads them, and the quote that is open at its end."""
+    for closing in ("", "'", '"'):
+        try:
+            return shlex.split(line + closing), closing
+        except ValueError:
+            continue
+    return line.split(), ""
 
 
 def register() -> None:
