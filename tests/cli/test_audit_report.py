@@ -159,6 +159,10 @@ def test_the_events_of_an_execution_are_shown_and_filtered(inside: Inside) -> No
         return found
 
     assert {one["type"] for one in shown("--type", "attempt.started")} == {"attempt.started"}
+    assert {one["type"] for one in shown("--type", "attempt")} >= {
+        "attempt.started",
+        "attempt.ended",
+    }
     assert len(shown("--step", "health", "--type", "attempt.ended")) == 2
     assert all(one["actor"] != "engine" for one in shown("--actor", str(events[0]["actor"])))
     middle = str(events[9]["ts"])

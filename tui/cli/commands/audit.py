@@ -247,7 +247,13 @@ def report(
 
 @declare("show", short_help="Print the audit events of an execution.")
 @execution_argument
-@click.option("--type", "kinds", multiple=True, metavar="TYPE", help="Only events of this type.")
+@click.option(
+    "--type",
+    "kinds",
+    multiple=True,
+    metavar="TYPE",
+    help="Only events of this type, attempt.ended or all of attempt; may be repeated.",
+)
 @click.option("--actor", metavar="ACTOR", help="Only events by this actor.")
 @click.option("--step", metavar="STEP", help="Only events of this step and its attempts.")
 @click.option("--since", metavar="TIME", help="Only events since this time: 5m ago, or RFC 3339.")
@@ -280,7 +286,7 @@ def show(
         events = [
             event
             for event in events_of(reader, found.execution_id)
-            if (not kinds or event.event_type in kinds)
+            if _is_of_type(event.event_type, kinds)
             and (actor is None or event.actor == actor)
             and (step is None or json_shapes.task_of(event) == step)
             and (start is None or event.timestamp >= start)
@@ -289,6 +295,8 @@ def show(
     if invocation.json:
         invocation.console.out_json([json_shapes.chain_event(event) for event in events])
         return
+    if not events:
+        invocation.console.say("no event matches")
     invocation.console.out_lines(
         [
             safe_line(
@@ -297,6 +305,13 @@ def show(
             )
             for event in events
         ]
+    )
+
+
+def _is_of_type(event_type: str, kinds: tuple[str, ...]) -> bool:
+    """Tell whether an event is of one of these types: `attempt` is that of `attempt.ended`, too."""
+    return not kinds or any(
+        event_type == kind or event_type.startswith(f"{kind}.") for kind in kinds
     )
 
 
