@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import is_terminal
 from core.explain.cause import behind
 from core.launch.run_label import full_argument
+from core.launch.step_path import SEPARATOR
 from core.machine.ownership import is_owned
 from core.ports.reader import Reader
 
@@ -50,6 +53,40 @@ def _standing(execution: Execution) -> str | None:
         how = execution.message or "paused"
         return f"{label} is {how}: `mission resume {full_argument(execution)}` goes on with it"
     return None
+
+
+def with_breakpoints_ahead(reader: Reader, execution: Execution) -> Execution:
+    """Return an execution with those of its breakpoints that it or a sub-mission has not reached.
+
+    A breakpoint within a sub-mission is used up there; the execution that names it keeps it.
+    """
+    names = execution.breakpoints or ()
+    if is_terminal(execution.state) or not any(SEPARATOR in name for name in names):
+        return execution
+    _cursor, tasks = reader.task_states(execution.execution_id)
+    runs = {one.parent_task_id: one for one in reader.children(execution.execution_id)}
+    fanned_out = {task.parent_task_id for task in tasks}
+    waiting = [
+        task for task in tasks if task.task_id not in fanned_out and not is_terminal(task.state)
+    ]
+
+    def is_ahead(name: str) -> bool:
+        step_id, _separator, rest = name.partition(SEPARATOR)
+        return any(
+            _is_before(reader, runs.get(task.task_id), rest)
+            for task in waiting
+            if step_id in (task.task_id, task.parent_task_id)
+        )
+
+    ahead = tuple(name for name in names if SEPARATOR not in name or is_ahead(name))
+    return replace(execution, breakpoints=ahead or None)
+
+
+def _is_before(reader: Reader, run: Execution | None, name: str) -> bool:
+    """Tell whether a sub-mission has still to come to a breakpoint, also one that is to start."""
+    if run is None or is_terminal(run.state):
+        return True
+    return name in (with_breakpoints_ahead(reader, run).breakpoints or ())
 
 
 def to_resume(reader: Reader, execution: Execution, now: int) -> Execution:

@@ -106,6 +106,8 @@ def test_every_view_tells_of_the_pause_which_outlives_its_runner(
     below = "inner#1, a sub-mission of it, is paused at the breakpoint before two: `mission resume"
     for command in (["show", "nightly#1"], ["why", "nightly#1"], ["why", "nightly#1", "sub"]):
         assert f"{below} inner#1`" in inside(*command).out, command
+    shown_text = inside("show", "nightly#1").out
+    assert "pauses before group/x" in shown_text, "the other one was reached"
     assert "go on: mission resume inner#1" in inside("show", "inner#1").out
     assert inside("resume", "inner#1").code == 0
     wait_until(lambda: inside("ls", "--all").out.count("paused at") == 1, "the pause of the group")

@@ -64,12 +64,19 @@ MAX_NAME_CELLS = 40
 
 
 def head_parts(
-    board: Board, short: str, spent: str, eta: str, now: int, *, origin: str = ""
+    board: Board,
+    short: str,
+    spent: str,
+    eta: str,
+    now: int,
+    *,
+    origin: str = "",
+    standing: str = "",
 ) -> Parts:
     """Return the header: name, state and counts; right-aligned progress, estimate and slots.
 
     `eta` is the estimated time to the end, or what the run waits for; `origin` names the run that
-    this one retries or reruns.
+    this one retries or reruns, `standing` is what stands still below it.
     """
     execution = board.execution
     word = state_word(execution.state, execution.reason_code)
@@ -99,6 +106,8 @@ def head_parts(
         left.append(Part(f" {told} ", style="warn", rank=1))
     elif board.is_live and execution.breaker is not BreakerState.CLOSED:
         left += _breaker_parts(execution)
+    if standing and board.is_live:
+        left.append(Part(f" {standing} ", style="warn", rank=1))
     tally = board.tally
     for state, text in count_signs(tally.steps):
         left.append(Part(f" {text}", style=f"state:{state}", rank=2))

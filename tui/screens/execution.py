@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from core.domain.records import Execution, TaskRun
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
+from core.step_type.registry import SUB_MISSION_TYPES
 from core.value.duration import duration_text
 from tui.keys.textual_bindings import bindings
 from tui.lines.title_bars import head_parts
@@ -18,6 +19,8 @@ from tui.live.execution_queries import read_mission, read_run_history
 from tui.live.log.last_line_watch import LastLineWatch
 from tui.live.messages import Delta
 from tui.live.steps.breakpoints import steps_told_anew
+from tui.live.steps.bucket import Bucket
+from tui.live.steps.standing_watch import StandingWatch
 from tui.look.styled_text import Part
 from tui.screens.execution_past import ExecutionPast
 from tui.words.numbers import elapsed
@@ -45,6 +48,11 @@ class ExecutionScreen(ExecutionPast):
         self._initial_step = focus_step
         self._history = RunHistory()
         self._origin: Execution | None = None
+        self._standing = ""
+        """What stands still below the run."""
+        self._standing_watch = StandingWatch(
+            lambda: self.deck.lookup, self._show_standing, self.run_worker
+        )
         self._last_lines = LastLineWatch(
             execution_id, lambda: self.deck.lookup, self._show_last_lines, self.run_worker
         )
@@ -60,6 +68,7 @@ class ExecutionScreen(ExecutionPast):
         self.recall_sizes()
         self.set_interval(0.5, self._tick)
         self.set_interval(1.0, self._look_at_last_lines)
+        self.set_interval(1.0, self._look_below)
 
     def on_screen_resume(self) -> None:
         """Watch this execution, and follow its log again if another was followed since."""
@@ -190,6 +199,20 @@ class ExecutionScreen(ExecutionPast):
             self.clock.moment,
         )
 
+    def _look_below(self) -> None:
+        """Look for what stands still below the run, while it runs a sub-mission."""
+        board = self.board
+        if board is None or not self.is_current or self.shows_past:
+            return
+        steps = (board.step(one) for one in board.members(Bucket.RUNNING))
+        runs_some = any(step is not None and step.step_type in SUB_MISSION_TYPES for step in steps)
+        self._standing_watch.look(self.execution_id if runs_some and board.is_live else None)
+
+    def _show_standing(self, text: str) -> None:
+        if text != self._standing:
+            self._standing = text
+            self.update_header()
+
     def moment_changed(self) -> None:
         """Show header and last lines of another moment."""
         self.update_header()
@@ -252,7 +275,10 @@ class ExecutionScreen(ExecutionPast):
         elif execution.parent_task_id is not None:
             origin = f"sub-mission of step {clean_line(execution.parent_task_id)}"
         short = self.deck.short_id(self.execution_id)
-        parts = head_parts(board, short, time, clean_line(eta), now, origin=origin)
+        standing = "" if self.shows_past else clean_line(self._standing)
+        parts = head_parts(
+            board, short, time, clean_line(eta), now, origin=origin, standing=standing
+        )
         self._head_bar.set_parts(*parts)
         if board.is_orphaned(now):
             is_sub_mission = board.execution.parent_task_id is not None

@@ -66,7 +66,7 @@ async def test_a_sub_mission_opens_in_place_two_deep_and_folds_again() -> None:
         await pilot.press("j", "j", "space")
         await wait_for_text(pilot, "  ▶ ▾ test", "     testing#1  running  2○", "     ○ unit")
         world.execution(part, ExecutionState.PAUSED, Reason.USER_PAUSED)
-        await wait_for_text(pilot, "   shipping#1  paused")
+        await wait_for_text(pilot, "   shipping#1  paused", "s  shipping#1 paused  1✓")
         assert screen._left.path == joined("ship", "test"), "the cursor stays where it is"
         assert screen.selected == "ship", "the selection is a step of the run"
         world.execution(part, ExecutionState.RUNNING, Reason.USER_RESUMED)

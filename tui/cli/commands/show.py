@@ -12,7 +12,7 @@ from core.domain.states import TaskState, is_terminal
 from core.errors import NotFoundError
 from core.explain.amendment_text import amendments_in
 from core.explain.execution_facts import ExecutionFacts
-from core.operations.ancestry import standing_below, to_resume
+from core.operations.ancestry import standing_below, to_resume, with_breakpoints_ahead
 from core.operations.recorded_mission import mission_of, outdated_skips
 from core.ports.executor import job_key
 from core.ports.reader import Reader
@@ -73,7 +73,7 @@ def _show_execution(
     begun = reader.audit_events(execution_id=found.execution_id, limit=_FIRST_EVENTS)
     console.out_lines(
         execution_text(
-            found,
+            with_breakpoints_ahead(reader, found),
             tasks,
             console.palette,
             outdated=outdated_skips(reader, found, tasks),

@@ -7,7 +7,7 @@ from core.domain.reasons import Reason
 from core.domain.records import AuditEvent, Execution
 from core.domain.state_word import counted
 from core.domain.states import TaskState, is_terminal
-from core.operations.ancestry import resumed_with, standing_below, to_resume
+from core.operations.ancestry import resumed_with, standing_below, to_resume, with_breakpoints_ahead
 from core.operations.recorded_mission import outdated_skips
 from core.ports.reader import Reader
 from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
@@ -145,7 +145,7 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
     shown = without_most_items(tasks)
     console.out_lines(
         execution_text(
-            found,
+            with_breakpoints_ahead(reader, found),
             shown,
             console.palette,
             outdated=outdated_skips(reader, found, tasks),

@@ -1,0 +1,82 @@
+"""What stands still below a run: sub-missions that are paused, queued, or wait for an approval."""
+
+from collections.abc import Callable, Iterator
+
+from core.domain.reasons import Reason
+from core.domain.records import Execution
+from core.domain.states import ExecutionState, is_terminal
+from core.errors import MissionDeckError
+from core.ports.execution_query import ExecutionQuery
+from core.ports.reader import Reader
+from tui.live.coalescing_worker import CoalescingWorker, Start
+from tui.live.lookup import Lookup
+from tui.words.run_label import run_name
+
+MAX_DEPTH = 8
+MAX_LOOKED_AT = 200
+"""So many sub-missions of one execution, and open approvals, are looked at."""
+
+_LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
+_STOPPED = frozenset({Reason.USER_PAUSED, Reason.BREAKPOINT})
+
+
+class StandingWatch:
+    """Reads what stands still below an execution when asked to, and calls `show` with it."""
+
+    def __init__(
+        self, lookup: Callable[[], Lookup], show: Callable[[str], None], run: Start
+    ) -> None:
+        self._lookup = lookup
+        self._show = show
+        self._worker = CoalescingWorker(self._read, run)
+        self._execution_id: str | None = None
+
+    def look(self, execution_id: str | None) -> None:
+        """Read what stands still below an execution; None for one that runs no sub-mission now."""
+        is_new = execution_id != self._execution_id
+        self._execution_id = execution_id
+        if execution_id is not None:
+            self._worker.request()
+        elif is_new:
+            self._show("")
+
+    async def _read(self) -> None:
+        execution_id = self._execution_id
+        if execution_id is None:
+            return
+        try:
+            text = await self._lookup().read(lambda reader: standing_text(reader, execution_id))
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if execution_id == self._execution_id:
+            self._show(text)
+
+
+def standing_text(reader: Reader, execution_id: str) -> str:
+    """Return `kid#7 paused before ship`, and how many more there are; empty for none."""
+    asking: dict[str, str] = {}
+    for task in reader.open_approvals(limit=MAX_LOOKED_AT):
+        asking.setdefault(task.execution_id, task.task_id)
+    found = list(_standing(reader, execution_id, asking, MAX_DEPTH))
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{found[0]}{more}" if found else ""
+
+
+def _standing(
+    reader: Reader, execution_id: str, asking: dict[str, str], depth: int
+) -> Iterator[str]:
+    query = ExecutionQuery(parent=execution_id, states=_LIVE, limit=MAX_LOOKED_AT)
+    for child in reversed(reader.executions(query)):
+        if how := _how(child, asking):
+            yield f"{run_name(child)} {how}"
+        if depth:
+            yield from _standing(reader, child.execution_id, asking, depth - 1)
+
+
+def _how(execution: Execution, asking: dict[str, str]) -> str:
+    if execution.reason_code is Reason.QUEUED:
+        return "waits for its turn"
+    if execution.reason_code in _STOPPED:
+        return execution.message or "paused"
+    step_id = asking.get(execution.execution_id)
+    return "" if step_id is None else f"waits for approval: {step_id}"
