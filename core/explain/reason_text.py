@@ -233,7 +233,8 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         ),
         Reason.NOT_SELECTED: ReasonText(
             "it was left out when the execution was started",
-            "`--only`, `--skip`, `--resume-from` or a retry of other steps left this step out.",
+            "`--only`, `--target`, `--skip`, `--resume-from` or a retry of other steps left this"
+            " step out.",
             "Run the mission without the option to run all of its steps.",
         ),
         Reason.FAIL_FAST: ReasonText(

@@ -1,4 +1,4 @@
-"""Which steps a run covers: `--only`, `--skip`, `--resume-from`, and what a retry runs again.
+"""Which steps a run covers, by `--only`, `--target`, `--skip` and `--resume-from` or as a retry.
 
 Pure: from a mission, its graph and an earlier execution's records to sets of step ids.
 """
@@ -46,13 +46,24 @@ class Selection(Struct, frozen=True):
 
 
 def select(
-    mission: Mission, *, only: Collection[str] = (), skip: Collection[str] = ()
+    mission: Mission,
+    *,
+    only: Collection[str] = (),
+    targets: Collection[str] = (),
+    skip: Collection[str] = (),
 ) -> frozenset[str]:
-    """Return the steps a fresh run leaves out; `NotFoundError` for a step that does not exist."""
-    for step_id in (*only, *skip):
+    """Return the steps a fresh run leaves out; `NotFoundError` for a step that does not exist.
+
+    It covers `only`, and `targets` with all that they depend on; without either, every step.
+    """
+    for step_id in (*only, *targets, *skip):
         require_step(mission, step_id)
-    every = {step.id for step in mission.steps}
-    left = every - set(only) if only else set()
+    left: set[str] = set()
+    if only or targets:
+        left = {step.id for step in mission.steps} - {*only, *targets}
+    if targets:
+        graph = Graph.of(mission)
+        left = left.difference(*(graph.ancestors(step_id) for step_id in targets))
     return frozenset(left | set(skip))
 
 

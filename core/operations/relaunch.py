@@ -53,6 +53,7 @@ def select_steps(
     reader: Reader | None,
     *,
     only: Sequence[str] = (),
+    targets: Sequence[str] = (),
     skip: Sequence[str] = (),
     resume_from: str | None = None,
 ) -> Order:
@@ -61,7 +62,7 @@ def select_steps(
     `resume_from` takes what lies before that step from the mission's latest ended execution.
     """
     if resume_from is None:
-        left_out = select(order.mission, only=only, skip=skip)
+        left_out = select(order.mission, only=only, targets=targets, skip=skip)
         return replace(order, unselected=left_out) if left_out else order
     earlier = None if reader is None else _latest(reader, order.mission)
     chosen = select_from(order.mission, Graph.of(order.mission), resume_from, earlier)

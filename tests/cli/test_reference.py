@@ -120,7 +120,12 @@ def test_a_list_that_is_cut_says_of_how_many(inside: Inside) -> None:
 
 def test_a_part_of_a_mission_is_called_a_subset(inside: Inside) -> None:
     assert run(inside, "deploy.yaml")["coverage"] == "full"
-    for options in (["--only", "build"], ["--skip", "two"], ["--resume-from", "two"]):
+    for options in (
+        ["--only", "build"],
+        ["--target", "one"],
+        ["--skip", "two"],
+        ["--resume-from", "two"],
+    ):
         result = run(inside, "deploy.yaml", *options)
         assert result["coverage"] == "subset", options
     ran = inside("run", "deploy.yaml", "--only", "build")

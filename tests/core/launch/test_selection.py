@@ -1,4 +1,4 @@
-"""Parts of a mission: --only, --skip, --resume-from, and what a retry covers."""
+"""Parts of a mission: --only, --target, --skip, --resume-from, and what a retry covers."""
 
 import pytest
 
@@ -32,6 +32,13 @@ def ended(mission: Mission, *fails: str) -> Simulation:
 
 def test_only_leaves_everything_else_out() -> None:
     assert select(DIAMOND, only=["b", "d"]) == {"a", "c"}
+
+
+def test_a_target_is_run_with_all_that_it_depends_on() -> None:
+    assert select(DIAMOND, targets=["b"]) == {"c", "d"}
+    assert select(DIAMOND, targets=["b", "c"]) == {"d"}
+    assert select(DIAMOND, targets=["d"], skip=["c"]) == {"c"}
+    assert select(DIAMOND, targets=["a"], only=["d"]) == {"b", "c"}
 
 
 def test_skip_leaves_those_out() -> None:

@@ -48,6 +48,12 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     "--resume-from", help="Start at STEP; reuse the results of the last run for earlier steps."
 )
 @mission_step_option("--only", multiple=True, help="Run only this step; may be repeated.")
+@mission_step_option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="Run this step and all that it depends on, as make does; may be repeated.",
+)
 @mission_step_option("--skip", multiple=True, help="Skip this step; may be repeated.")
 @mission_step_option(
     "--break",

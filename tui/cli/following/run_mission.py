@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -60,6 +61,7 @@ def run_mission(
     dry_run: bool,
     resume_from: str | None,
     only: Sequence[str],
+    targets: Sequence[str],
     skip: Sequence[str],
     run_id: str | None,
     max_parallel: int | None,
@@ -102,12 +104,15 @@ def run_mission(
 
         order = replace(order, forced=forced_steps(order, force))
     order = replace(order, keep_going=keep_going)
-    if only and resume_from:
-        raise UsageError("--only and --resume-from cannot be combined")
+    if resume_from and (only or targets):
+        option = "--only" if only else "--target"
+        raise UsageError(f"{option} and --resume-from cannot be combined")
     if not dry_run:
         invocation.console.best_effort()
-    if only or skip or resume_from:
-        order = _restricted(invocation, order, only, skip, resume_from)
+    if only or targets or skip or resume_from:
+        order = _restricted(
+            invocation, order, only=only, targets=targets, skip=skip, resume_from=resume_from
+        )
     if breakpoints:
         from core.launch.breakpoints import breakpoints_of
 
@@ -222,16 +227,19 @@ def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
 def _restricted(
     invocation: Invocation,
     order: Order,
+    *,
     only: Sequence[str],
+    targets: Sequence[str],
     skip: Sequence[str],
     resume_from: str | None,
 ) -> Order:
     from core.operations.relaunch import select_steps
 
+    restrict = partial(select_steps, only=only, targets=targets, skip=skip, resume_from=resume_from)
     if not invocation.paths.has_database:
-        return select_steps(order, None, only=only, skip=skip, resume_from=resume_from)
+        return restrict(order, None)
     with open_records(invocation) as reader:
-        return select_steps(order, reader, only=only, skip=skip, resume_from=resume_from)
+        return restrict(order, reader)
 
 
 def _tell_detached(invocation: Invocation, execution: Execution, *, quiet: bool) -> None:
