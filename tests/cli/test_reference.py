@@ -128,6 +128,12 @@ def test_a_part_of_a_mission_is_called_a_subset(inside: Inside) -> None:
     ):
         result = run(inside, "deploy.yaml", *options)
         assert result["coverage"] == "subset", options
+    part = ("run", "deploy.yaml", "--target", "one", "--dry-run")
+    fates = {one["task_id"]: one["fate"] for one in inside(*part, "--json").json["steps"]}
+    assert fates == {"build": "leave_out", "one": "run", "two": "leave_out"}
+    planned = inside(*part, "--keep-going", "--max-parallel", "2", "--break", "one").out
+    assert "3 steps in 1 layer, 2 of them left out, at most 2 at once, goes on after a" in planned
+    assert "pauses before it" in planned
     ran = inside("run", "deploy.yaml", "--only", "build")
     assert ran.code == 0
     assert "subset" in ran.err

@@ -18,6 +18,7 @@ from core.errors import UsageError
 from core.expression.condition import precondition_line
 from core.graph.dag import Graph
 from core.launch.group_name import group_of
+from core.launch.order import Order
 from core.machine.environment import value_text
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
@@ -30,14 +31,14 @@ Describe = Callable[[MissionStep], str]
 
 
 def plan_json(
-    mission: Mission,
+    order: Order,
     graph: Graph,
     params: Mapping[str, Any],
     secrets: Sequence[SecretState],
     describe: Describe,
 ) -> dict[str, Any]:
     """Return the plan as JSON; the handlers follow the steps, by group."""
-    config = mission.config
+    mission, config = order.mission, order.mission.config
     return {
         "mission_name": mission.name,
         "workflow_id": mission.workflow_id,
@@ -53,8 +54,8 @@ def plan_json(
             }
             for one in secrets
         ],
-        "parallel_limit": config.parallel_limit,
-        "fail_fast": config.fail_fast,
+        "parallel_limit": order.parallel_limit or config.parallel_limit,
+        "fail_fast": config.fail_fast and not order.keep_going,
         "timeout_seconds": config.timeout_seconds,
         "preconditions": [
             {"expression": one.expression} if one.expression else {"run": one.script}
@@ -64,11 +65,11 @@ def plan_json(
         "execution_order": list(graph.order_ids),
         "layers": [[graph.ids[number] for number in layer] for layer in graph.generations()],
         "steps": [
-            _step_json(mission, mission.steps[number], describe, layer=graph.rank[number])
+            _step_json(order, mission.steps[number], describe, layer=graph.rank[number])
             for number in graph.order
         ],
         "handlers": {
-            name: [_step_json(mission, step, describe, layer=None) for step in steps]
+            name: [_step_json(order, step, describe, layer=None) for step in steps]
             for name, steps in _handlers(mission)
             if steps
         },
@@ -76,7 +77,7 @@ def plan_json(
 
 
 def plan_text(
-    mission: Mission,
+    order: Order,
     graph: Graph,
     params: Mapping[str, Any],
     secrets: Sequence[SecretState],
@@ -86,15 +87,19 @@ def plan_text(
     width: int | None,
 ) -> list[str]:
     """Return the plan as text: mission, parameters, secrets, steps in the order they may start."""
-    config = mission.config
+    mission, config = order.mission, order.mission.config
+    left = len(order.unselected)
     lines = [palette.paint(safe_line(mission.name), "bold")]
     if mission.description:
         lines.append(f"  {safe_line(mission.description.strip())}")
     traits = [
         f"{counted(len(mission.steps), 'step')} in {counted(len(graph.generations()), 'layer')}",
+        f"{left} of them left out" if left else "",
         counted(len(mission.handlers.all), "handler") if mission.handlers.all else "",
-        f"at most {config.parallel_limit} at once",
-        "stops at the first failure" if config.fail_fast else "goes on after a failure",
+        f"at most {order.parallel_limit or config.parallel_limit} at once",
+        "stops at the first failure"
+        if config.fail_fast and not order.keep_going
+        else "goes on after a failure",
         f"deadline {duration_text(config.timeout_seconds)}" if config.timeout_seconds else "",
         _group_text(mission, params),
     ]
@@ -121,11 +126,11 @@ def plan_text(
         Column("HOW", shrink=True),
     )
     rows: list[Sequence[str]] = [
-        _row(mission, mission.steps[number], describe, str(place), str(graph.rank[number] + 1))
+        _row(order, mission.steps[number], describe, str(place), str(graph.rank[number] + 1))
         for place, number in enumerate(graph.order, 1)
     ]
     for name, steps in _handlers(mission):
-        rows += [_row(mission, step, describe, "", name) for step in steps]
+        rows += [_row(order, step, describe, "", name) for step in steps]
     return [*lines, "", *table(columns, rows, palette, width=width)]
 
 
@@ -165,7 +170,7 @@ def _value(value: Any, *, missing: bool) -> str:
 
 
 def _row(
-    mission: Mission, step: MissionStep, describe: Describe, place: str, layer: str
+    order: Order, step: MissionStep, describe: Describe, place: str, layer: str
 ) -> Sequence[str]:
     return (
         place,
@@ -173,14 +178,25 @@ def _row(
         safe_line(step.id),
         ", ".join(step.depends_on),
         safe_line(describe(step)),
-        safe_line(", ".join(_traits(mission, step))),
+        safe_line(", ".join(_traits(order, step))),
     )
 
 
-def _traits(mission: Mission, step: MissionStep) -> list[str]:
-    """Return the options of a step that change how it runs."""
-    retry = step.retry or mission.config.retry
+def _fate(order: Order, step: MissionStep) -> str:
+    """Return what becomes of a step: `run`, `reuse` of an earlier result, or `leave_out`."""
+    if step.id in order.reuse:
+        return "reuse"
+    return "leave_out" if step.id in order.unselected else "run"
+
+
+def _traits(order: Order, step: MissionStep) -> list[str]:
+    """Return whether a step runs at all, and the options that change how."""
+    retry = step.retry or order.mission.config.retry
     found = []
+    if (fate := _fate(order, step)) != "run":
+        found.append("earlier result is reused" if fate == "reuse" else "left out")
+    if step.id in (order.breakpoints or ()):
+        found.append("pauses before it")
     if step.template is not None:
         found.append(f"template {step.template}")
     if step.when is not None:
@@ -215,9 +231,9 @@ def _traits(mission: Mission, step: MissionStep) -> list[str]:
 
 
 def _step_json(
-    mission: Mission, step: MissionStep, describe: Describe, *, layer: int | None
+    order: Order, step: MissionStep, describe: Describe, *, layer: int | None
 ) -> dict[str, Any]:
-    retry = step.retry or mission.config.retry
+    retry = step.retry or order.mission.config.retry
     return {
         "task_id": step.id,
         "name": step.name,
@@ -232,6 +248,7 @@ def _step_json(
         "max_attempts": retry.max_attempts,
         "secrets": list(step.secret_names),
         "template": step.template,
+        "fate": _fate(order, step),
     }
 
 

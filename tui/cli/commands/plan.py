@@ -91,7 +91,7 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
         )
     console = invocation.console
     if invocation.json:
-        shown = plan_json(mission, graph, values, secrets, _describe)
+        shown = plan_json(order, graph, values, secrets, _describe)
         console.out_json(
             {
                 **shown,
@@ -102,7 +102,7 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
         )
     else:
         lines = plan_text(
-            mission, graph, values, secrets, _describe, console.palette, width=console.width
+            order, graph, values, secrets, _describe, console.palette, width=console.width
         )
         lines += change_lines(changes, console.palette)
         console.out_lines([*lines, *verdict_lines(verdicts, console.palette, findings=findings)])
