@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from core.domain.mission import Precondition, Repeat
+from core.domain.mission import Concurrency, Param, Precondition, Repeat
 from core.expression.evaluate import check_syntax
 from core.expression.template import (
     TemplateSyntaxError,
@@ -27,7 +27,7 @@ _HOW_TO_KEEP = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
 
 _AUTHORED = (
     *("id", "step_type", "parameters", "env", "when", "working_dir", "secrets", "artifacts"),
-    *("preconditions", "repeat", "inputs", "outputs"),
+    *("preconditions", "repeat", "inputs", "outputs", "name", "mutex", "env_files"),
 )
 """The fields of a handler whose templates are checked, or that say what templates may name."""
 
@@ -44,13 +44,17 @@ class TemplateCheck:
     def check(self) -> None:
         """Report everything that is wrong with the templates of the mission."""
         draft = self._draft
-        for key in ("name", "description", "variables", "params"):
+        for key in ("name", "description", "variables", "params", "labels", "env_files"):
             self._warn_unresolved(draft.fields.get(key), (key,))
         env = draft.fields.get("env")
         if env is not None and env is not INVALID:
             self._check_value(
                 env, ("env",), TemplateLocation(step=None, number=None, fans_out=False)
             )
+        concurrency = draft.fields.get("concurrency")
+        if isinstance(concurrency, Concurrency):
+            before = TemplateLocation(step=None, number=None, fans_out=False)
+            self._check_value(concurrency.group, ("concurrency", "group"), before)
         found = draft.fields.get("preconditions")
         if found is not None and found is not INVALID:
             before = TemplateLocation(step=None, number=None, fans_out=False)
@@ -77,7 +81,8 @@ class TemplateCheck:
             secrets=secrets if isinstance(secrets, list | tuple) else (),
             matrix=raw.get("matrix"),
         )
-        self._warn_unresolved(raw.get("name"), (*path, "name"))
+        for key in ("name", "mutex", "env_files"):
+            self._warn_unresolved(raw.get(key), (*path, key))
         for key in ("foreach", "matrix"):
             self._check_value(
                 raw.get(key),
@@ -169,8 +174,9 @@ class TemplateCheck:
             self._conditions.check(text, path)
 
     def _warn_unresolved(self, value: Any, path: Path) -> None:
-        if value.__class__ is tuple:  # the inputs of the mission, already checked
-            value = {param.name: {"default": param.default} for param in value}
+        if value.__class__ is tuple:  # already checked
+            of_params = {one.name: {"default": one.default} for one in value if type(one) is Param}
+            value = of_params or list(value)
         if value is None or value is INVALID:
             return
         for text, where, _ in walk_texts(value, path):
@@ -179,8 +185,8 @@ class TemplateCheck:
                     Code.TEMPLATE_NOT_ALLOWED,
                     "this template is not resolved: the text is used as it is written",
                     where,
-                    hint="templates are resolved in parameters, env, working_dir, artifacts, when,"
-                    " foreach and matrix",
+                    hint="templates are resolved in parameters, env, working_dir, artifacts,"
+                    " inputs, outputs, when, foreach, matrix and concurrency.group",
                 )
 
     def _check_text(

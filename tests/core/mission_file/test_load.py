@@ -379,3 +379,22 @@ def test_a_working_folder_that_goes_up_too_far_is_refused_before_the_run(
 def test_a_working_folder_that_may_stay_inside_is_let_pass(step: str) -> None:
     text = 'version: "1.0"\nname: m\nsteps:\n- {id: a, name: a, %s}\n'
     assert load_mission(text % step).ok
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "place"),
+    [
+        ("concurrency: {group: 'g-{{ params.nope }}'}", "UNKNOWN_NAME", (3, 28)),
+        ("concurrency: 'g-{{ vars.nope }}'", "UNKNOWN_NAME", (3, 1)),
+        ("labels: {team: '{{ params.nope }}'}", "TEMPLATE_NOT_ALLOWED", (3, 16)),
+        ("env_files: ['{{ params.nope }}.env']", "TEMPLATE_NOT_ALLOWED", (3, 13)),
+        ("steps: [{id: a, run: x, mutex: '{{ item }}'}]", "TEMPLATE_NOT_ALLOWED", (3, 32)),
+        ("steps: [{id: a, run: x, env_files: '{{ item }}'}]", "TEMPLATE_NOT_ALLOWED", (3, 36)),
+    ],
+)
+def test_templates_of_names_are_checked_or_said_not_to_be_resolved(
+    line: str, code: str, place: tuple[int, int]
+) -> None:
+    more = "" if line.startswith("steps") else "steps: [{id: a, run: x}]\n"
+    (found,) = load_mission(f'version: "1.0"\nname: x\n{line}\n{more}').diagnostics
+    assert (found.code, (found.line, found.column)) == (code, place)
