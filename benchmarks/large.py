@@ -8,6 +8,8 @@ from benchmarks.measure import interleave, measure
 from benchmarks.report import Figure, at_most, figure
 
 HOME_TARGET_MS = 500.0
+SELECTED_TARGET_MS = 300.0
+"""For lists in another order, and by terms: they read a row of each execution."""
 TARGET_MS = 100.0
 
 
@@ -21,8 +23,7 @@ def large(bench: Bench) -> Iterator[Figure]:
     )
     found = bench.probe("probe_reading", home / "missions.db", max(3, bench.rounds))
     for name, milliseconds in found.items():
-        target = HOME_TARGET_MS if name.startswith("home,") else TARGET_MS
-        yield Figure(f"{name}, CPU", milliseconds, "ms", at_most(target))
+        yield Figure(f"{name}, CPU", milliseconds, "ms", at_most(_target(name)))
     commands = {"ls": ["ls"], "show": ["show", "mission-001"], "why": ["why", "mission-001"]}
     runs = interleave(
         {
@@ -33,3 +34,9 @@ def large(bench: Bench) -> Iterator[Figure]:
     )
     for name, series in runs.items():
         yield figure(f"`{name}`, whole command, CPU", series.cpu.times(1e3), "ms")
+
+
+def _target(question: str) -> float:
+    if question.startswith(("ls --sort", "ls --where", "ls -l")):
+        return SELECTED_TARGET_MS
+    return HOME_TARGET_MS if question.startswith("home,") else TARGET_MS

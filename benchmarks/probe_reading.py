@@ -21,6 +21,7 @@ from core.ports.execution_query import (
     ExecutionOrder,
     ExecutionQuery,
     FieldCondition,
+    LabelCondition,
 )
 from core.ports.reader import Reader
 from storage.read.reader import open_reader
@@ -39,10 +40,16 @@ def questions() -> dict[str, Callable[[Reader], object]]:
     def newest(reader: Reader, name: str) -> object:
         return reader.find_execution(name)
 
-    def listed(reader: Reader) -> object:
-        found = reader.executions(page)
-        ids = [one.execution_id for one in found]
-        return (reader.count_executions(page), reader.child_counts(ids), reader.short_ids(ids))
+    def listed(query: ExecutionQuery) -> Callable[[Reader], object]:
+        def ask(reader: Reader) -> object:
+            found = reader.executions(query)
+            ids = [one.execution_id for one in found]
+            return (reader.count_executions(query), reader.child_counts(ids), reader.short_ids(ids))
+
+        return ask
+
+    def sorted_by(order: ExecutionOrder, **more: object) -> Callable[[Reader], object]:
+        return listed(ExecutionQuery(limit=PAGE, order=order, now=time.time_ns(), **more))  # type: ignore[arg-type]  # fields of the query
 
     def home(order: ExecutionOrder, **more: object) -> Callable[[Reader], object]:
         query = ExecutionQuery(limit=200, order=order, now=time.time_ns(), **more)  # type: ignore[arg-type]  # fields of the query
@@ -59,7 +66,7 @@ def questions() -> dict[str, Callable[[Reader], object]]:
 
     return {
         "lost runners": lambda reader: find_lost(reader, time.time_ns()),
-        "ls": listed,
+        "ls": listed(page),
         "ls MISSION": lambda reader: reader.executions(
             ExecutionQuery(limit=PAGE, mission_name="mission-007")
         ),
@@ -69,6 +76,16 @@ def questions() -> dict[str, Callable[[Reader], object]]:
         "ls --state running": lambda reader: reader.executions(
             ExecutionQuery(limit=PAGE, states=frozenset({ExecutionState.RUNNING}))
         ),
+        "ls --sort state": sorted_by(ExecutionOrder.STATE),
+        "ls --sort state:desc": sorted_by(ExecutionOrder.STATE, reverse=True),
+        "ls --sort mission": sorted_by(ExecutionOrder.MISSION),
+        "ls --sort took": sorted_by(ExecutionOrder.DURATION, reverse=True),
+        "ls --where WORD": sorted_by(ExecutionOrder.NEWEST, words=("engine",)),
+        "ls --where !WORD --sort state:desc": sorted_by(
+            ExecutionOrder.STATE, reverse=True, without=("nobody",)
+        ),
+        "ls --where name:NOBODY": sorted_by(ExecutionOrder.NEWEST, fields=(NOBODY,)),
+        "ls -l LABEL": sorted_by(ExecutionOrder.NEWEST, labels=(LabelCondition("team"),)),
         "mission names": lambda reader: reader.mission_names(),
         "@last": lambda reader: newest(reader, "@last"),
         "@last of a folder": lambda reader: reader.find_execution("@last", folder="/nowhere"),
