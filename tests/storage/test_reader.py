@@ -12,7 +12,7 @@ from core.domain.events import Noted
 from core.domain.fold import Snapshot
 from core.domain.mission import workflow_id_of
 from core.domain.reasons import Reason
-from core.domain.records import EntityKind
+from core.domain.records import EntityKind, Execution
 from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState
 from core.errors import AmbiguousError, NotFoundError, UnavailableError
 from core.ports.control import TOO_LATE, RequestKind, RequestOutcome
@@ -644,3 +644,25 @@ async def test_a_note_about_a_step_is_found_by_the_step(store: Store, reader: Sq
     assert event.details == {"name": "TOKEN"}
     _, tasks = reader.task_states(story.execution_id, after_seq=event.seq - 1)
     assert [task.task_id for task in tasks] == ["b"]
+
+
+async def test_a_word_is_looked_for_in_all_that_is_known_of_an_execution(
+    store: Store, reader: SqliteReader
+) -> None:
+    def text(one: Execution) -> str:
+        names = f"{one.mission_name}#{one.run_number or ''} {one.execution_id} {one.actor}"
+        words = one.state.value, one.reason_code.value, one.coverage.value
+        return f"{names} {' '.join(words)}".casefold()
+
+    def found(query: ExecutionQuery) -> list[Execution]:
+        return reader.executions(replace(query, include_children=True))
+
+    ended = await a_story(store, number=1)
+    await store.journal.submit(ended.finish())
+    await a_story(store, number=2, mission_name="other")
+    every = found(ExecutionQuery())
+    assert len({one.state for one in every}) == len(every) == 2
+    for word in ("run", "UCC", "full", "l", "#1", "nobody", "ß", "r f", "%"):
+        having = [one for one in every if word.casefold() in text(one)]
+        assert found(ExecutionQuery(words=(word,))) == having
+        assert found(ExecutionQuery(without=(word,))) == [one for one in every if one not in having]

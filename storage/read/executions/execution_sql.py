@@ -2,10 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.domain.states import ExecutionState
+from core.domain.reasons import Reason
+from core.domain.states import Coverage, ExecutionState
 from core.ports.execution_query import (
     ExecutionField,
     ExecutionOrder,
@@ -15,10 +16,14 @@ from core.ports.execution_query import (
 )
 from storage.rows import codec
 
-_TEXT = (
-    "mission_name || '#' || coalesce(run_number, '') || ' ' || execution_id || ' ' || actor"
-    " || ' ' || state || ' ' || reason_code || ' ' || coverage"
-)
+_NAMES = "mission_name || '#' || coalesce(run_number, '') || ' ' || execution_id || ' ' || actor"
+"""What words are looked for in, besides columns that hold one of a few words."""
+_TEXT = f"{_NAMES} || ' ' || state || ' ' || reason_code || ' ' || coverage"
+_FEW_WORDS: Mapping[str, Sequence[str]] = {
+    "state": [one.value for one in ExecutionState],
+    "reason_code": [one.value for one in Reason],
+    "coverage": [one.value for one in Coverage],
+}
 _COLUMNS = {
     ExecutionField.MISSION: "mission_name",
     ExecutionField.ACTOR: "actor",
@@ -86,9 +91,9 @@ def _conditions(query: ExecutionQuery, *, state: str) -> tuple[str, list[Any]]:
     if query.coverage is not None:
         found.add("coverage = ?", query.coverage.value)
     for word in query.words:
-        found.contains(_TEXT, word)
+        found.word(word, wanted=True)
     for word in query.without:
-        found.contains(_TEXT, word, sign="=")
+        found.word(word, wanted=False)
     for condition in query.fields:
         found.field(condition)
     for label in query.labels:
@@ -141,6 +146,26 @@ class _Conditions:
         """Require that `part` occurs in a column, or with the sign `=` that it does not."""
         fold = "lower" if part.isascii() else "casefold"
         self.add(f"instr({fold}({column}), ?) {sign} 0", _casefold(codec.text(part)))
+
+    def word(self, part: str, *, wanted: bool) -> None:
+        """Require that a word occurs in what is known of an execution, or that it does not.
+
+        The few words that a column may hold are compared here, once. To join all columns to one
+        text for every execution takes twice as long.
+        """
+        folded = _casefold(codec.text(part))
+        if " " in folded:  # it may go from one column to the next
+            self.contains(_TEXT, part, sign=">" if wanted else "=")
+            return
+        tests, values = [], []
+        for column, words in _FEW_WORDS.items():
+            fitting = [one for one in words if folded in one.casefold()]
+            if fitting:
+                tests.append(f"+{column} IN ({', '.join('?' * len(fitting))})")
+                values += fitting
+        fold = "lower" if folded.isascii() else "casefold"
+        tests.append(f"instr({fold}({_NAMES}), ?) > 0")
+        self.add(f"{'' if wanted else 'NOT '}({' OR '.join(tests)})", *values, folded)
 
     def field(self, condition: FieldCondition) -> None:
         """Add a condition on one of the fields."""
