@@ -1,4 +1,4 @@
-"""Actions on several executions at once: one dialog that names them, then one after the other."""
+"""Actions on several executions: one dialog that names them, then several are acted on at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +18,9 @@ from tui.live.deck import Deck
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line
+
+AT_ONCE = 4
+"""How many executions are acted on at the same time."""
 
 
 class MarkedActions:
@@ -110,16 +113,26 @@ class MarkedActions:
     async def _each(
         self, executions: Sequence[Execution], act: Callable[[Execution], object], verb: str
     ) -> None:
-        """Act on each in a thread, and report how many times it worked and what was refused."""
-        done, problems = 0, []
-        for one in executions:
-            try:
-                await asyncio.to_thread(act, one)
-                done += 1
-            except BugError:
-                raise
-            except MissionDeckError as error:
-                problems.append(clean_line(f"{run_name(one)}: {error.message}"))
+        """Act on several at once, each in a thread; report how often it worked and what failed."""
+        waiting = iter(executions)
+        problems: list[str] = []
+        done = 0
+
+        async def work() -> None:
+            nonlocal done
+            for one in waiting:
+                try:
+                    await asyncio.to_thread(act, one)
+                    done += 1
+                except BugError:
+                    raise
+                except MissionDeckError as error:
+                    problems.append(clean_line(f"{run_name(one)}: {error.message}"))
+                if len(executions) > AT_ONCE:
+                    total = f"{done + len(problems):,} of {len(executions):,}"
+                    self._deck.show_notice(f"{report_of(done, verb, problems)} ({total})")
+
+        await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(executions)))))
         text = report_of(done, verb, problems)
         if problems:
             self._deck.show_problem(text)
