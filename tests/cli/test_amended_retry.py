@@ -84,9 +84,9 @@ def test_the_mission_is_edited_in_the_users_editor(
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", str(editor))
     ran = inside("retry", "nightly#1", "--edit", "--dry-run")
-    assert "amended: step `check`, definition `parameters.that`" in ran.err
+    assert "amended: step `check`, definition `parameters.that`" in ran.out
     editor.write_text("#!/bin/sh\nexit 0\n")
-    assert "amended" not in inside("retry", "nightly#1", "--edit", "--dry-run").err
+    assert "amended" not in inside("retry", "nightly#1", "--edit", "--dry-run").out
     editor.write_text('#!/bin/sh\necho "nonsense" > "$1"\n')
     assert inside("retry", "nightly#1", "--edit", "--dry-run").code == 3
     editor.write_text("#!/bin/sh\nexit 1\n")

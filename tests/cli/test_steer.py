@@ -357,6 +357,9 @@ def test_a_rejection_fails_the_step(inside: Inside, gated: str) -> None:
 def test_a_failed_step_of_a_live_execution_is_tried_again_within_it(
     inside: Inside, gated: str
 ) -> None:
+    planned = inside("retry", gated, "--dry-run", "--json").json
+    assert (planned["within"], planned["run"]) == (gated, ["other"])
+    assert "other" in inside("retry", gated, "--dry-run").out
     ran = inside("retry", gated, "--reason", "again", "--json")
     assert ran.code == 0, ran.err
     (asked,) = ran.json["requests"]

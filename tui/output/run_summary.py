@@ -7,7 +7,7 @@ from core.domain.records import Execution, MissionResult, StepResult, TaskRun
 from core.domain.state_word import counted
 from core.domain.states import Coverage, OverallStatus, StepStatus, TaskState
 from core.domain.tally import tally_of, tally_words
-from core.explain.failure_line import failure_of, step_failure
+from core.explain.failure_line import failure_of, is_sub_mission_failure, step_failure
 from core.planning.ending import Ending
 from core.ports.journal import Receipt
 from core.value.duration import duration_text
@@ -58,7 +58,8 @@ def ending_lines(
         yield f"  … {counted(len(rest), 'more step')}: {states}"
     if failed:
         named = safe_line(run_argument(result, result.mission_id))
-        yield f"  more: mission show {named} · mission logs {named}"
+        below = " --children" if any(map(is_sub_mission_failure, tasks.values())) else ""
+        yield f"  more: mission show {named} · mission logs {named}{below}"
         yield f"  again: {next_command(execution, tasks.values(), named=named)}"
     if receipt is not None:
         yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")

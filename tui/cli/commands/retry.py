@@ -2,21 +2,20 @@
 
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from core.domain.records import Execution
 from core.domain.state_word import counted
-from core.domain.states import TaskState
 from core.errors import UsageError
 from core.launch.selection import Selection
-from core.ports.control import RequestKind
 from core.ports.reader import Reader
 from tui.cli.acting.many import act_on_many, one_or_many
 from tui.cli.acting.many_options import one_or_many_options
 from tui.cli.acting.retry_of_many import retry_of_many
+from tui.cli.acting.retry_within import named, retry_within, show_retry_within
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
 from tui.cli.following.executor_option import earlier_executor_option
@@ -24,7 +23,6 @@ from tui.cli.following.linked_start import break_option, start_linked, watch_opt
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.cli.runner_request import print_request, request_json, send_request
 from tui.cli.selecting.select_options import Selectors
 from tui.words.safe_text import safe_line
 
@@ -32,8 +30,6 @@ if TYPE_CHECKING:  # a live execution, or a retry that changes nothing, loads ne
     from core.launch.order import Order
     from core.operations.admission.planned_verdicts import PlannedVerdict
     from core.operations.amending.amendment import Wish
-
-_MAX_NAMES = 20
 
 
 @declare("retry")
@@ -151,8 +147,16 @@ def command(
                     "--break is for a new execution: while EXEC runs, its steps are retried in it",
                     hint="the key `b` of the screen sets a breakpoint in a run",
                 )
-            _retry_live(
-                invocation, reader, found, planned.steps, downstream=downstream, reason=reason
+            if dry_run:
+                show_retry_within(invocation, found, planned.steps, downstream=downstream)
+                return
+            retry_within(
+                invocation,
+                reader,
+                found,
+                planned.steps,
+                downstream=downstream,
+                reason=_ask_reason(invocation) if reason is None else reason,
             )
             return
     order, chosen, amendment = planned.order, planned.chosen, planned.amendment
@@ -175,13 +179,16 @@ def command(
         invocation.console.out_json({**facts, "verdicts": told})
         return
     if not invocation.json:
-        _preview(invocation, chosen, order.set_by_hand)
-        for line in () if amendment is None else amendment.lines:
-            invocation.console.say(f"amended: {safe_line(line)}")
         from tui.output.verdict_list import verdict_lines
 
-        for line in verdict_lines(_verdicts(invocation, order), invocation.console.palette):
-            invocation.console.say(line)
+        tell = invocation.console.out if dry_run else invocation.console.say
+        amended = () if amendment is None else amendment.lines
+        for line in (
+            *_preview(chosen, order.set_by_hand),
+            *(f"amended: {safe_line(line)}" for line in amended),
+            *verdict_lines(_verdicts(invocation, order), invocation.console.palette),
+        ):
+            tell(line)
     if dry_run:
         return
     if reason is None:
@@ -196,55 +203,6 @@ def _verdicts(invocation: Invocation, order: "Order") -> "list[PlannedVerdict]":
     from core.operations.admission.planned_verdicts import known_values, planned_verdicts
 
     return planned_verdicts(invocation.site, order, known_values(order.mission, order.params))
-
-
-def _retry_live(
-    invocation: Invocation,
-    reader: Reader,
-    found: Execution,
-    steps: Sequence[str],
-    *,
-    downstream: bool,
-    reason: str | None,
-) -> None:
-    """Ask the runner to retry steps, one request per step."""
-    arguments = {
-        "downstream": downstream,
-        "reason": _ask_reason(invocation) if reason is None else reason,
-    }
-    done = []
-    for step in steps:
-        asked = send_request(
-            invocation, reader, found, RequestKind.RETRY, task_id=step, arguments=arguments
-        )
-        done.append(request_json(asked))
-        if not invocation.json:
-            print_request(invocation, asked)
-    if invocation.json:
-        invocation.console.out_json({"requests": done})
-    elif not downstream:
-        _tell_left_skipped(invocation, reader, found, steps)
-
-
-def _tell_left_skipped(
-    invocation: Invocation, reader: Reader, found: Execution, chosen: Sequence[str]
-) -> None:
-    """Report steps that stay skipped although the steps they depend on are retried."""
-    from core.graph.dag import Graph
-    from core.operations.recorded_mission import mission_of
-
-    mission = mission_of(reader, found)
-    if mission is None:
-        return
-    graph = Graph.of(mission)
-    behind = {name for step in chosen if step in graph.ids for name in graph.descendants(step)}
-    _, tasks = reader.task_states(found.execution_id)
-    left = [t.task_id for t in tasks if t.task_id in behind and t.state is TaskState.SKIPPED]
-    if left:
-        stay = "stays" if len(left) == 1 else "stay"
-        invocation.console.say(
-            f"{counted(len(left), 'dependent step')} {stay} skipped: --downstream retries them too"
-        )
 
 
 def _wish(
@@ -277,7 +235,8 @@ def _wish(
     return None if wish.is_empty else wish
 
 
-def _preview(invocation: Invocation, chosen: Selection, set_by_hand: Collection[str]) -> None:
+def _preview(chosen: Selection, set_by_hand: Collection[str]) -> Iterator[str]:
+    """Yield what the retry would run again, reuse and leave out."""
     items = chosen.items.values()
     told = (
         ("runs again", "step", chosen.run),
@@ -290,9 +249,7 @@ def _preview(invocation: Invocation, chosen: Selection, set_by_hand: Collection[
     )
     for title, kind, names in told:
         if names:
-            shown = ", ".join(safe_line(name) for name in names[:_MAX_NAMES])
-            more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-            invocation.console.say(f"{title}: {counted(len(names), kind)}: {shown}{more}")
+            yield f"{title}: {counted(len(names), kind)}: {named(names)}"
 
 
 def _ask_reason(invocation: Invocation) -> str:
