@@ -192,7 +192,9 @@ def test_the_failure_of_a_sub_mission_is_told_down_to_the_line(
     file = a_file(
         tmp_path, "top", "id: mid, name: m, step_type: mission, parameters: {file: parent.yaml}"
     )
-    assert inside("run", file).code == 1
+    ended = inside("run", file)
+    assert ended.code == 1
+    assert "mission logs top#1 --children" in ended.err
     reason = "`boom`: exit 3: ValueError: the real reason"
     shown = inside("show", "top", "--json").json
     assert shown["message"] == f"`mid` › `kid` › {reason}"
