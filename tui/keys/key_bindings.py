@@ -190,6 +190,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("gantt.zoom_in", "plus,equals_sign", "zoom(1)", "zoom in", "Gantt"),
         Key("gantt.zoom_out", "minus", "zoom(-1)", "zoom out", "Gantt"),
         Key("gantt.zoom_fit", "0", "zoom(0)", "fit", "Gantt"),
+        Key("gantt.fold", "space", "toggle_items", "open or close a fan-out", "Gantt"),
     ),
     "log": (
         Key("log.gap", "D", "screen.log('gap')", "where output was dropped", "Log"),

@@ -41,6 +41,13 @@ async def test_which_of_300_items_failed_and_why_is_seen_at_once_and_opened() ->
         await wait_for_text(pilot, "renew[298] web-299", "1 match")
         await pilot.press("escape", "e")
         await wait_for_text(pilot, "error 1/33: renew[3]", "✗ [3] web-004")
+        # the Gantt chart has one row for it, too, with the items that failed, and opens it
+        await pilot.press("4")
+        await wait_for_text(pilot, "▸ renew ×300 ", "▌✗   renew[3] web-004", "  renew[61] web-062")
+        assert "  renew[1] " not in screen_text(pilot.app)
+        await pilot.press("space")
+        await wait_for_text(pilot, "▾ renew ×300 ", "✓   renew[1] web-002")
+        assert screen.selected == "renew"
 
 
 async def test_a_fan_out_that_has_ended_well_is_one_row_and_one_of_few_steps() -> None:

@@ -24,6 +24,22 @@ ZERO = 1_760_000_000 * SECOND
 SIZES = [(1, 1), (8, 4), (40, 12), (80, 24), (120, 40), (240, 60)]
 
 
+def test_items_stand_below_their_fan_out_and_those_without_a_row_count_as_load() -> None:
+    chart = Chart(lambda: ZERO + 10 * SECOND)
+    chart.parents = {"each[0]": "each", "each[1]": "each"}
+    done = AttemptState.SUCCESS
+    chart.hidden = [AttemptSpan("each[0]", 1, done, ZERO, ZERO + 10 * SECOND)]
+    chart.take(
+        [
+            AttemptSpan("each[1]", 1, done, ZERO + SECOND, ZERO + 10 * SECOND),
+            AttemptSpan("between", 1, done, ZERO + SECOND // 2, ZERO + SECOND),
+            AttemptSpan("each", 1, done, ZERO, ZERO + 10 * SECOND, holds_slot=False),
+        ]
+    )
+    assert [row.task_id for row in chart.rows] == ["each", "each[1]", "between"]
+    assert max(chart.frame(100).busy) == pytest.approx(2)
+
+
 class OneView(App[None]):
     """One view on the whole screen; keeps what it says."""
 

@@ -1,6 +1,6 @@
 """The rows of a Gantt chart by start, and the visible window of time. Knows no widget."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.domain.states import TaskState
@@ -32,6 +32,10 @@ class Chart:
         self.rows: list[GanttRow] = []
         self.by_id: dict[str, GanttRow] = {}
         self.names: Mapping[str, str] = {}
+        self.parents: Mapping[str, str] = {}
+        """The fan-out of each item, below whose row that of the item stands."""
+        self.hidden: Sequence[AttemptSpan] = ()
+        """Attempts without a row, which count as load all the same."""
         self.critical: frozenset[str] = frozenset()
         self.slots: int | None = None
         self.zoom = 0
@@ -67,13 +71,13 @@ class Chart:
         return len(self.rows) != before
 
     def _order(self, row: GanttRow) -> list[int]:
-        """Sort by start, what is within a sub-mission behind the step that runs it."""
+        """Sort by start, items behind their fan-out, a sub-mission behind the step that runs it."""
         order = []
         path = row.task_id
         while path:
             above = self.by_id.get(path)
             order += [0, 0] if above is None else [above.number, above.begins]
-            path = parent_of(path)
+            path = self.parents.get(path) or parent_of(path)
         return order[::-1]
 
     def take_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> list[str]:
@@ -111,7 +115,7 @@ class Chart:
         window = window_of(first, max(now, first + 1), width, self.zoom, self.shift)
         times = (
             (span.started_at, now if span.ended_at is None else span.ended_at)
-            for span in spans
+            for span in (*spans, *self.hidden)
             if span.holds_slot
         )
         return Frame(window, now, coverage(times, window), is_live)

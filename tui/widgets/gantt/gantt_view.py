@@ -1,11 +1,12 @@
 """The Gantt chart: a time axis, the number of concurrent attempts, and a row per step."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -77,6 +78,10 @@ class GanttRows(LineView):
         """Zoom in, out, or to all (0)."""
         self._view.zoom_by(step)
 
+    def action_toggle_items(self) -> None:
+        """Open or close the fan-out under the cursor."""
+        self._view.ask_to_fold()
+
 
 class GanttView(Vertical, StepCanvas):
     """Attempts over time. The selection is a step id."""
@@ -84,6 +89,13 @@ class GanttView(Vertical, StepCanvas):
     DEFAULT_CSS = """
     GanttView > GanttRows { height: 1fr; }
     """
+
+    class Folded(Message):
+        """The user wants the items of a row's fan-out to have rows, or no longer."""
+
+        def __init__(self, task_id: str) -> None:
+            super().__init__()
+            self.task_id = task_id
 
     def __init__(
         self,
@@ -132,9 +144,13 @@ class GanttView(Vertical, StepCanvas):
         self._list.placeholder = text
         self._list.refresh()
 
-    def update_spans(self, spans: Iterable[AttemptSpan]) -> None:
-        """Add attempts, or replace those of the same step and number."""
+    def update_spans(
+        self, spans: Iterable[AttemptSpan], *, hidden: Sequence[AttemptSpan] | None = None
+    ) -> None:
+        """Add attempts, or replace those of the same step and number; `hidden` have no row."""
         self._list.placeholder = PLACEHOLDER
+        if hidden is not None:
+            self.chart.hidden = hidden
         self.chart.take(spans)
         self._redraw()
 
@@ -254,6 +270,11 @@ class GanttView(Vertical, StepCanvas):
             if step_id != self.selection:
                 self.tell_selected(step_id)
             self._reveal()
+
+    def ask_to_fold(self) -> None:
+        """Ask for the fan-out of the row under the cursor to be opened or closed."""
+        if self._list.cursor < len(self.chart.rows):
+            self.post_message(self.Folded(self.chart.rows[self._list.cursor].task_id))
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Open the row that was chosen."""

@@ -12,12 +12,14 @@ from core.domain.states import AttemptState, TaskState
 from core.domain.tally import keeps_slot
 from core.ports.clock import Clock
 from tui.live.board import Board
-from tui.live.steps.step_path import SEPARATOR, joined
+from tui.live.messages import StepSelected
+from tui.live.steps.step_path import SEPARATOR, joined, step_of
 from tui.widgets.steps.drawn_tab import Canvas, statuses_of
 
 if TYPE_CHECKING:
     from tui.live.steps.inner_missions import InnerMission
     from tui.widgets.gantt.gantt_row import AttemptSpan
+    from tui.widgets.gantt.gantt_view import GanttView
 
 _BAR_STATES = {
     TaskState.SUCCESS: AttemptState.SUCCESS,
@@ -39,6 +41,8 @@ class GanttCanvas(Canvas):
         self._attempts: Sequence[Attempt] = ()
         self._attempts_drawn: set[tuple[str, int]] = set()
         self._opened: Mapping[str, InnerMission] = EMPTY
+        self._unfolded: set[str] = set()
+        """The fan-outs whose items all have rows."""
         super().__init__(tab, self._gantt)
 
     @property
@@ -58,43 +62,89 @@ class GanttCanvas(Canvas):
 
     def take_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Redraw all attempts."""
-        from tui.widgets.gantt.gantt_row import AttemptSpan
-
-        board = self._drawn
         self._attempts = attempts
-        if board is None:
+        if self._drawn is not None:
+            self._set_rows(self._drawn)
+            super().select_step(self._told)
+
+    def select_step(self, task_id: str | None) -> None:
+        """Select the step that another view has selected; an item has a row while it is that."""
+        before, self._told = self._told, task_id
+        board = self._drawn
+        if board is not None and any(self._is_folded_item(board, one) for one in (before, task_id)):
+            self._set_rows(board)
+        super().select_step(task_id)
+
+    def on_gantt_view_folded(self, event: "GanttView.Folded") -> None:
+        """Open or close the fan-out of a row."""
+        event.stop()
+        board, task_id = self._drawn, event.task_id
+        task = None if board is None else board.tasks.get(task_id)
+        if board is None or task is None:
             return
-        gone = self._attempts_drawn - {(one.task_id, one.attempt) for one in attempts}
-        if gone:  # an earlier moment of the past is shown
-            self._gantt.set_spans((), self._names)
-        self._attempts_drawn = {(one.task_id, one.attempt) for one in attempts}
-        spans = []
-        for attempt in attempts:
+        parent = task_id if task_id in board.fan_outs else task.parent_task_id
+        if parent is None or parent not in board.fan_outs:
+            return
+        self._unfolded ^= {parent}
+        self._gantt.set_spans((), self._names)
+        self._told = parent
+        self._set_rows(board)
+        super().select_step(parent)
+        self.post_message(StepSelected(parent, lambda: self._told))
+
+    def _is_folded_item(self, board: Board, task_id: str | None) -> bool:
+        task = None if task_id is None else board.tasks.get(task_id)
+        parent = None if task is None else task.parent_task_id
+        return parent in board.fan_outs and parent not in self._unfolded
+
+    def _has_row(self, board: Board, task: TaskRun) -> bool:
+        """Tell whether a step or an item has a row: failed items also below a closed fan-out."""
+        task_id = task.task_id
+        if task_id in board.fan_outs or not self._is_folded_item(board, task_id):
+            return True
+        is_wanted = task_id == self._told or task_id in self._opened
+        return is_wanted or task.state is TaskState.FAILED
+
+    def _set_rows(self, board: Board) -> None:
+        """Draw the attempts, those of a fan-out also as one row of it."""
+        shown: list[Attempt] = []
+        hidden: list[Attempt] = []
+        of_fan_out: dict[str, list[Attempt]] = {}
+        for attempt in self._attempts:
             task = board.tasks.get(attempt.task_id)
-            latest = task is not None and task.attempt == attempt.attempt
+            if attempt.task_id in board.fan_outs:
+                continue  # its row tells of its items
+            if task is not None and task.parent_task_id in board.fan_outs:
+                of_fan_out.setdefault(task.parent_task_id or "", []).append(attempt)
+            is_shown = task is None or self._has_row(board, task)
+            (shown if is_shown else hidden).append(attempt)
+        drawn = {(one.task_id, one.attempt) for one in shown}
+        if self._attempts_drawn - drawn:  # an earlier moment of the past, or other items
+            self._gantt.set_spans((), self._names)
+        self._attempts_drawn = drawn
+        self._gantt.chart.parents = {
+            one.task_id: parent for parent, found in of_fan_out.items() for one in found
+        }
+        spans = [fan_out_span(board, parent, found) for parent, found in of_fan_out.items()]
+        for parent in of_fan_out:
+            arrow = "▾" if parent in self._unfolded else "▸"
+            total = sum(board.fan_outs[parent].counts.values())
+            self._names[parent] = f"{arrow} {parent} ×{total:,}"
+        for attempt in shown:
             if attempt.task_id not in self._names:
-                self._names[attempt.task_id] = board.title(attempt.task_id)
-            ready = task.ready_at if task is not None and latest else None
-            queued = ready if ready is not None and ready <= attempt.started_at else None
-            spans.append(
-                AttemptSpan(
-                    attempt.task_id,
-                    attempt.attempt,
-                    attempt.state,
-                    attempt.started_at,
-                    attempt.ended_at,
-                    queued,
-                    keeps_slot(board.step(attempt.task_id)),
-                )
-            )
+                indent = "  " if attempt.task_id in self._gantt.chart.parents else ""
+                self._names[attempt.task_id] = indent + board.title(attempt.task_id)
+            spans.append(attempt_span(board, attempt))
         inner = {
             joined(path, task_id): task
             for path, one in self._opened.items()
             for task_id, task in one.tasks.items()
         }
-        self._gantt.update_spans([*spans, *self._inner_spans(inner)])
+        self._gantt.update_spans(
+            [*spans, *self._inner_spans(inner)],
+            hidden=[attempt_span(board, attempt) for attempt in hidden],
+        )
         self._gantt.set_states(statuses_of(board, board.tasks))
-        self.select_step(self._told)
 
     def inner_changed(
         self, opened: "Mapping[str, InnerMission]", changed: Mapping[str, TaskRun] | None
@@ -124,7 +174,8 @@ class GanttCanvas(Canvas):
         for path, task in tasks.items():
             if task.worked_from is None:
                 continue
-            self._names[path] = "  " * path.count(SEPARATOR) + step_title(task)
+            within = step_of(path) in self._gantt.chart.parents
+            self._names[path] = "  " * (path.count(SEPARATOR) + within) + step_title(task)
             spans.append(
                 AttemptSpan(
                     path,
@@ -136,3 +187,38 @@ class GanttCanvas(Canvas):
                 )
             )
         return spans
+
+
+def attempt_span(board: Board, attempt: Attempt) -> "AttemptSpan":
+    """Return the bar of one attempt."""
+    from tui.widgets.gantt.gantt_row import AttemptSpan
+
+    task = board.tasks.get(attempt.task_id)
+    latest = task is not None and task.attempt == attempt.attempt
+    ready = task.ready_at if task is not None and latest else None
+    return AttemptSpan(
+        attempt.task_id,
+        attempt.attempt,
+        attempt.state,
+        attempt.started_at,
+        attempt.ended_at,
+        ready if ready is not None and ready <= attempt.started_at else None,
+        keeps_slot(board.step(attempt.task_id)),
+    )
+
+
+def fan_out_span(board: Board, step_id: str, attempts: Sequence[Attempt]) -> "AttemptSpan":
+    """Return the bar of a fan-out: from the first start of an item to the last end."""
+    from tui.widgets.gantt.gantt_row import AttemptSpan
+
+    state = _BAR_STATES.get(board.tasks[step_id].state, AttemptState.RUNNING)
+    ends = [one.ended_at for one in attempts]
+    has_ended = state is not AttemptState.RUNNING and None not in ends
+    return AttemptSpan(
+        step_id,
+        1,
+        state if has_ended else AttemptState.RUNNING,
+        min(one.started_at for one in attempts),
+        max((end for end in ends if end is not None), default=None) if has_ended else None,
+        holds_slot=False,  # its items do
+    )
