@@ -2,7 +2,7 @@
 
 from core.domain.mission import Precondition, Ready, Repeat
 from tests.support.simulation import a_step
-from tui.lines.inspector.step_shape import shape_of
+from tui.lines.step.step_shape import shape_of
 
 
 def test_an_ordinary_step_has_no_shape() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.domain.events import error_json
 from core.domain.state_word import counted
-from tui.lines.step_details import MAX_VALUE_LINES
+from tui.lines.step.line_parts import MAX_VALUE_LINES
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line

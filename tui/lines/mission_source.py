@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from core.domain.mission import MissionSource
 from core.domain.state_word import counted
 from tui.lines.json_data import json_lines
-from tui.lines.step_details import MAX_VALUE_LINES
+from tui.lines.step.line_parts import MAX_VALUE_LINES
 from tui.look.styled_text import Line
 from tui.words.safe_text import clean, clean_lines
 

@@ -9,7 +9,7 @@ from textual import work
 from core.domain.records import Attempt
 from core.errors import MissionDeckError
 from tui.lines.json_data import step_json
-from tui.lines.step_details import overview_lines
+from tui.lines.step.step_overview import overview_lines
 from tui.live.board import Board
 from tui.live.coalescing_worker import CoalescingWorker
 from tui.live.execution_queries import (

@@ -21,7 +21,7 @@ from tui.lines.inspector.inspector_sections import (
 from tui.lines.json_data import step_json
 from tui.lines.log_tail import tail_lines
 from tui.lines.mission_source import source_lines
-from tui.lines.step_details import ending_of, no_output_text
+from tui.lines.step.log_ending import ending_of, no_output_text
 from tui.lines.title_bars import attempt_parts
 from tui.live.board import Board
 from tui.live.coalescing_worker import CoalescingWorker

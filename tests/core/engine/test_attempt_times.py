@@ -5,7 +5,7 @@ import pytest
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from tests.support.tui import FakeWorld, mission_of, step
-from tui.lines.step_details import overview_lines
+from tui.lines.step.step_overview import overview_lines
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.live.node_status import status_of

@@ -9,16 +9,11 @@ from core.domain.states import TaskState, is_terminal
 from core.ports.executor import JobUsage
 from tui.lines.inspector.step_page import Offered, page_lines
 from tui.lines.json_data import json_lines
-from tui.lines.step_details import (
-    attempt_lines,
-    definition_lines,
-    error_lines,
-    execution_facts,
-    heading,
-    history_lines,
-    state_line,
-    why_lines,
-)
+from tui.lines.step.attempt_lines import attempt_lines, error_lines
+from tui.lines.step.line_parts import heading
+from tui.lines.step.state_history import history_lines
+from tui.lines.step.step_cause import execution_facts, state_line, why_lines
+from tui.lines.step.step_overview import definition_lines
 from tui.lines.title_bars import Parts
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords

@@ -7,7 +7,7 @@ from core.domain.state_word import counted
 from core.errors import MissionDeckError, MissionInvalidError
 from core.operations.admission.planned_verdicts import PlannedVerdict
 from tui.lines.mission_plan import decision_span
-from tui.lines.step_details import heading
+from tui.lines.step.line_parts import heading
 from tui.look.styled_text import Line
 from tui.words.safe_text import clean_line
 

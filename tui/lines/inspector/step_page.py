@@ -17,14 +17,9 @@ from core.ports.executor import JobUsage
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
 from tui.lines.home_row import params_text
-from tui.lines.step_details import (
-    execution_facts,
-    field,
-    heading,
-    state_line,
-    stopping_line,
-    why_lines,
-)
+from tui.lines.step.line_parts import field, heading
+from tui.lines.step.step_cause import execution_facts, state_line, why_lines
+from tui.lines.step.step_overview import stopping_line
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.live.page_records import PageRecords, ended_by

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from core.domain.records import Attempt
 from core.domain.states import is_terminal
 from core.ports.reader import LogQuery
-from tui.lines.step_details import ending_of, no_output_text
+from tui.lines.step.log_ending import ending_of, no_output_text
 from tui.lines.title_bars import log_title_parts
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords

@@ -1,0 +1,1 @@
+"""One step as lines: computed from records; all untrusted text is made safe here."""
