@@ -16,8 +16,9 @@ from tui.live.steps.inner_boards import boards_of
 from tui.live.steps.inner_missions import InnerMissions, may_open
 from tui.live.steps.step_path import SEPARATOR, joined, last_of, parent_of, step_of
 from tui.screens.execution_selection import ExecutionSelection
-from tui.screens.inspector import InspectedExecution, InspectorScreen
+from tui.screens.inspector import InspectorScreen
 from tui.screens.panes.inspected_inner import InspectedInner
+from tui.screens.panes.inspected_step import InspectedExecution
 from tui.words.safe_text import clean_line
 
 IN_PLACE = ("list", "graph", "gantt")

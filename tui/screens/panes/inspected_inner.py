@@ -7,7 +7,7 @@ from tui.live.execution_queries import StepRecords
 from tui.live.messages import Delta
 from tui.live.screen.as_of import AsOf
 from tui.look.styled_text import Part
-from tui.screens.inspector import InspectedExecution
+from tui.screens.panes.inspected_step import InspectedExecution
 
 
 class InspectedInner:
