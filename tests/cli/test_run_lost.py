@@ -127,14 +127,16 @@ def test_an_execution_whose_launcher_died_is_noticed_and_its_key_runs_it(
 def test_a_second_run_with_a_key_reports_the_first_in_the_same_shape(
     home: Path, tmp_path: Path
 ) -> None:
-    file = a_file(tmp_path, KEYED)
+    waiting = "step_type: wait_for, parameters: {file: go, interval: 0.1}"
+    file = a_file(tmp_path, KEYED.replace("step_type: wait, parameters: {seconds: 1.5}", waiting))
     first = start(home, "run", "--json", "--run-id", "K", file)
     wait_until_running(home, "a")
-    during = mission(home, "run", "--json", "--run-id", "K", file)
-    out, _ = first.communicate(timeout=30)
+    during = start(home, "run", "--json", "--run-id", "K", file)
+    (tmp_path / "go").touch()
+    told = [json.loads(one.communicate(timeout=30)[0]) for one in (first, during)]
     after = mission(home, "run", "--json", "--run-id", "K", file)
-    assert (first.returncode, during.code, after.code) == (0, 0, 0)
-    assert json.loads(out) == during.json == after.json
+    assert (first.returncode, during.returncode, after.code) == (0, 0, 0)
+    assert told == [after.json, after.json]
     detached = [mission(home, "run", "--detach", "--json", "--run-id", "L", file) for _ in "12"]
     assert detached[0].json == detached[1].json
     assert len(mission(home, "ls", "--json").json) == 2
