@@ -26,9 +26,18 @@ MAX_EXECUTIONS_FOR_ITEMS = 20
 """The items of a fan-out are found by their value: all task runs of an execution are read."""
 ROWS_AT_ONCE = 50
 
+MAX_EXECUTIONS_OF_ITEMS = 20_000
+"""Among how many earlier executions those are searched that the same item of a fan-out made."""
+
 _EARLIER = """
 SELECT id, execution_id, mission_digest FROM execution
 WHERE mission_name = ? AND id < ? ORDER BY id DESC LIMIT ?
+"""
+_EARLIER_OF_ITEM = f"""
+SELECT id, execution_id, mission_digest FROM (
+  SELECT id, execution_id, mission_digest, parent_task_id FROM execution
+  WHERE mission_name = ? AND id < ? ORDER BY id DESC LIMIT {MAX_EXECUTIONS_OF_ITEMS}
+) WHERE parent_task_id = ? LIMIT ?
 """
 _STEP = "SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND task_id = ? LIMIT 1"
 _ITEM = """
@@ -46,6 +55,8 @@ class HistoryQuery(Struct, frozen=True, kw_only=True):
     mission_name: str
     mission_digest: str
     task: TaskRun
+    made_by_item: str | None = None
+    """The item of a fan-out that has made the execution: only what the same item made counts."""
     states: Sequence[str]
     """The states that are wanted; empty for all."""
     limit: int
@@ -55,8 +66,12 @@ def earlier_task_runs(connection: sqlite3.Connection, query: HistoryQuery) -> li
     """Return the task runs, the newest first, without inputs and outputs, with brief errors."""
     is_item = query.task.parent_task_id is not None
     most = MAX_EXECUTIONS_FOR_ITEMS if is_item else MAX_EXECUTIONS
-    values = (codec.text(query.mission_name), query.row_id, most)
-    executions = connection.execute(_EARLIER, values).fetchall()
+    values = (codec.text(query.mission_name), query.row_id)
+    if query.made_by_item is None:
+        executions = connection.execute(_EARLIER, (*values, most)).fetchall()
+    else:
+        made_by = codec.text(query.made_by_item)
+        executions = connection.execute(_EARLIER_OF_ITEM, (*values, made_by, most)).fetchall()
     names = {row_id: execution_id for row_id, execution_id, _digest in executions}
     keys = _item_keys(connection, query, names) if is_item else _keys(connection, query, executions)
     found: list[TaskRun] = []

@@ -107,14 +107,16 @@ class StepReader(RowReader):
             key = self._task_run_id(execution_id, task_id)
             task = codec.task_run_of(execution_id, self._all(f"{_TASK_STATE} WHERE id = ?", key)[0])
             row_id = key >> POSITION_BITS
-            ((name, digest),) = self._all(
-                "SELECT mission_name, mission_digest FROM execution WHERE id = ?", row_id
+            ((name, digest, made_by),) = self._all(
+                "SELECT mission_name, mission_digest, parent_task_id FROM execution WHERE id = ?",
+                row_id,
             )
             query = HistoryQuery(
                 row_id=row_id,
                 mission_name=name,
                 mission_digest=digest,
                 task=task,
+                made_by_item=made_by if made_by and "[" in made_by else None,
                 states=[state.value for state in states],
                 limit=limit,
             )

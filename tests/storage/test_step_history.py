@@ -81,6 +81,16 @@ async def test_an_item_is_the_same_when_its_value_is(store: Store) -> None:
     reader.close()
 
 
+async def test_what_another_item_of_a_fan_out_made_is_not_the_same_step(store: Store) -> None:
+    mine = await a_run(store, 1, "load", parent_execution_id="p", parent_task_id="each[0]")
+    await a_run(store, 2, "load", parent_execution_id="p", parent_task_id="each[1]")
+    now = await a_run(store, 3, "load", parent_execution_id="q", parent_task_id="each[0]")
+    reader = open_reader(store.path)
+    found = reader.earlier_task_runs(now.execution_id, "load", limit=5)
+    assert [one.execution_id for one in found] == [mine.execution_id]
+    reader.close()
+
+
 async def test_a_bounded_number_of_executions_is_looked_into(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
