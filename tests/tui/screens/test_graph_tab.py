@@ -1,5 +1,7 @@
 """Sub-missions that open in place: in the graph, with handlers behind its end, list and Gantt."""
 
+import asyncio
+
 from core.domain.mission import Handlers
 from core.domain.reasons import Reason
 from core.domain.records import LogStream
@@ -171,3 +173,10 @@ async def test_open_sub_missions_go_back_with_the_run() -> None:
         await wait_for_text(pilot, "   not started: shipping.yaml as it is now", "   ○ send")
         await pilot.press(".")
         await wait_for_text(pilot, "   shipping#1  running  3✓")
+        # a view that is left while it is being created stays hidden
+        screen.action_tab("tree")
+        await asyncio.sleep(0)
+        screen.action_tab("list")
+        views = screen.query_one("#views")
+        await wait_until(pilot, lambda: len(views.children) == 5)
+        await wait_until(pilot, lambda: [one.id for one in views.displayed_children] == ["list"])

@@ -86,6 +86,7 @@ class StepViews(Vertical):
         canvas = self._canvases.get(tab)
         if canvas is None and tab in CANVAS_TABS:
             canvas = self._canvases[tab] = make_canvas(tab, self._clock)
+            canvas.display = False  # until it is the current one: another key may come before that
             canvas.fit_terminal(self.app.size.width)
             canvas.inner_changed(self._opened, None)
             await self._switcher.mount(canvas)
