@@ -6,7 +6,7 @@ from core.domain.item_label import step_title
 from core.domain.reasons import Reason
 from core.domain.records import Execution, LogEntry, TaskRun
 from core.domain.state_word import state_word
-from core.domain.states import ExecutionState, TaskState, is_terminal
+from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.domain.tally import ORDER, tally_of_execution
 from core.value.duration import duration_text
 from core.value.terminal_text import width_of
@@ -26,7 +26,7 @@ from tui.live.home.run_preview import RunPreview, StepEnd
 from tui.look.styled_text import Line
 from tui.words.cause import cause_of, cause_of_task
 from tui.words.numbers import ago, elapsed, moment, when
-from tui.words.run_label import run_name
+from tui.words.run_label import SUBSET, run_name
 from tui.words.safe_text import clean, clean_line, cut, fit, fit_right, pad, wrap
 from tui.words.state_glyphs import sign
 
@@ -91,6 +91,7 @@ def _facts(preview: RunPreview, actor: str, now: int) -> list[Line]:
         [
             (f"{clean_line(run_name(execution))} ", "strong"),
             (f" {sign(execution.state)} {word}", style),
+            (f" {SUBSET}" if execution.coverage is Coverage.SUBSET else "", "warn"),
             ("  cancelling" if is_being_cancelled(execution) else "", "warn"),
             (f"{took}{ended}  by {who(execution.actor, actor)}", "muted"),
             (f"  {cause.code}", "faint"),
@@ -227,9 +228,11 @@ def _runs(preview: RunPreview, width: int, now: int) -> list[Line]:
 def _run_line(one: Execution, width: int, now: int) -> Line:
     spent = elapsed(one.started_at, one.ended_at, now, one.duration_us)
     took = "" if spent is None else duration_text(spent)
-    word = state_word(one.state, one.reason_code)
+    word, style = state_word(one.state, one.reason_code), f"state:{one.state.value}"
+    if one.coverage is Coverage.SUBSET and one.state is ExecutionState.SUCCESS:
+        word, style = SUBSET, "warn"
     line: list[tuple[str, str]] = [
-        (f"{sign(one.state)} {fit(word, WORD_CELLS)} ", f"state:{one.state.value}"),
+        (f"{sign(one.state)} {fit(word, WORD_CELLS)} ", style),
         (fit_right(took, 7) + "  ", "muted"),
         (clean_line(run_name(one)), "text"),
         (f"  {when(one, now)}", "muted"),

@@ -150,8 +150,7 @@ class ConfirmedActions:
             lines = [
                 f"The runner of {label} is gone.",
                 "A new runner continues where it stopped; steps that succeeded do not run again.",
-                "A lost attempt is followed by another one; where that is not safe, the resume",
-                "is refused.",
+                "A lost attempt is tried again; where that is not safe, the resume is refused.",
             ]
             if await self._confirm(f"Resume run {label}?", lines, "Resume", tone="default"):
                 await self._run(
