@@ -66,7 +66,8 @@ def command(
     the command returns once the runner has accepted the request. With --wait the exit code is 0
     when the execution has ended cancelled, 6 when it has not ended in time.
     Before many are cancelled they are shown, and you are asked; off a terminal --yes is needed.
-    The exit code is then that of the first one that could not be cancelled.
+    Ctrl-C then begins no more, and tells how many were not cancelled. The exit code is that of the
+    first one that could not be cancelled.
     """
     arguments: dict[str, Any] = {} if reason is None else {"message": reason}
     if force:

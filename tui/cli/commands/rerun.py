@@ -49,7 +49,8 @@ def command(
 
     The mission is the recorded one, not the current content of its file. Without --watch the
     command prints the new id and returns as soon as a runner has started. Before many are run
-    again they are shown, and you are asked; off a terminal --yes is needed.
+    again they are shown, and you are asked; off a terminal --yes is needed. Ctrl-C then begins no
+    more, and tells how many were not run again.
     """
     from core.operations.relaunch import rerun_order
 

@@ -108,7 +108,8 @@ def command(
 
     Of many, those that have failed or were cancelled are retried, unless they have been retried or
     run again already. Before that they are shown, and you are asked; off a terminal --yes is
-    needed. The exit code is then that of the first one that could not be retried.
+    needed. Ctrl-C then begins no more, and tells how many were not retried. The exit code is that
+    of the first one that could not be retried.
     """
     from core.operations.relaunch import RetryWithin, plan_retry
 
