@@ -6,8 +6,6 @@ from pathlib import Path
 from core.domain.mission import Mission, MissionStep
 from core.errors import MissionDeckError, NotFoundError
 from core.expression.template import has_template
-from core.mission_file.inner_mission import GROUP, inner_mission
-from core.mission_file.load import load_mission
 from core.step_type.registry import SUB_MISSION_TYPES
 from core.value.suggestion import did_you_mean
 
@@ -32,6 +30,8 @@ def require_step_path(mission: Mission, name: str, folder: Path) -> None:
         return
     if step.step_type not in SUB_MISSION_TYPES:
         raise NotFoundError(f"`{step_id}` runs no mission with a step `{rest}`")
+    from core.mission_file.inner_mission import GROUP  # most commands take the separator alone
+
     path = None if step.step_type == GROUP else folder / str(step.parameters.get("file", ""))
     inner = _mission_of(step, path)
     if inner is not None:
@@ -49,6 +49,9 @@ def _mission_of(step: MissionStep, path: Path | None) -> Mission | None:
 
     What is wrong with its file is told by the step itself.
     """
+    from core.mission_file.inner_mission import inner_mission
+    from core.mission_file.load import load_mission
+
     if path is None:
         return inner_mission(step)
     if has_template(str(path)):

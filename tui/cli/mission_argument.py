@@ -1,6 +1,7 @@
 """The mission that the argument of a command names: a file, a name, or the folder's own mission."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.domain.state_word import counted
 from core.errors import AmbiguousError, NotFoundError
@@ -9,7 +10,9 @@ from core.operations.mission_order import STDIN
 from core.value.suggestion import did_you_mean
 from tui.cli.invocation import Invocation
 from tui.host.places import FOLDER_MISSIONS
-from tui.live.backend import MissionFile
+
+if TYPE_CHECKING:
+    from tui.live.backend import MissionFile
 
 """The files that are taken when none is named, the first that exists."""
 MAX_LISTED = 5
@@ -67,13 +70,13 @@ def _default_file(invocation: Invocation) -> str:
     )
 
 
-def _missions(invocation: Invocation) -> list[MissionFile]:
+def _missions(invocation: Invocation) -> "list[MissionFile]":
     from tui.host.discovery import Discovery, chosen_places
 
     return Discovery(chosen_places(invocation.cwd, invocation.settings.mission_folders)).find()
 
 
-def _found(invocation: Invocation, missions: list[MissionFile]) -> str:
+def _found(invocation: Invocation, missions: "list[MissionFile]") -> str:
     if not missions:
         return "`mission init` writes a mission to start from; `mission examples` lists samples"
     shown = [f"{one.name} ({_shown(invocation, one)})" for one in missions[:MAX_LISTED]]
@@ -82,6 +85,6 @@ def _found(invocation: Invocation, missions: list[MissionFile]) -> str:
     return f"missions found: {', '.join(shown)}"
 
 
-def _shown(invocation: Invocation, mission: MissionFile) -> str:
+def _shown(invocation: Invocation, mission: "MissionFile") -> str:
     path = Path(mission.path)
     return str(path.relative_to(invocation.cwd) if path.is_relative_to(invocation.cwd) else path)

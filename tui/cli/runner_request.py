@@ -1,20 +1,21 @@
 """Sends a request to a runner and prints its outcome."""
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.errors import ConflictError
 from core.explain.request_text import DONE
-from core.operations.request import Asked, request
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
+
+if TYPE_CHECKING:  # completion of a command that sends one loads neither this nor asyncio
+    from core.operations.request import Asked
 
 
 def send_request(
@@ -25,8 +26,10 @@ def send_request(
     *,
     task_id: str | None = None,
     arguments: Mapping[str, Any] = EMPTY,
-) -> Asked:
+) -> "Asked":
     """Store a request and wait for the runner's answer; see `core.operations.request`."""
+    import asyncio
+
     invocation.console.best_effort()
     return asyncio.run(
         ask_runner(invocation, reader, execution, kind, task_id=task_id, arguments=arguments)
@@ -41,8 +44,10 @@ async def ask_runner(
     *,
     task_id: str | None = None,
     arguments: Mapping[str, Any] = EMPTY,
-) -> Asked:
+) -> "Asked":
     """Do the same within an event loop, where others may be asked meanwhile."""
+    from core.operations.request import request
+
     asked = await request(
         invocation.site, reader, execution, kind, task_id=task_id, arguments=arguments
     )
@@ -61,7 +66,7 @@ def require_queued(execution: Execution) -> None:
         )
 
 
-def request_json(asked: Asked) -> dict[str, Any]:
+def request_json(asked: "Asked") -> dict[str, Any]:
     """Return a request and its outcome as JSON data."""
     return {
         "execution_id": asked.execution.execution_id,
@@ -73,12 +78,12 @@ def request_json(asked: Asked) -> dict[str, Any]:
     }
 
 
-def outcome_words(asked: Asked) -> str:
+def outcome_words(asked: "Asked") -> str:
     """Return what came of a request: done, or requested alone."""
     return DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
 
 
-def print_request(invocation: Invocation, asked: Asked) -> None:
+def print_request(invocation: Invocation, asked: "Asked") -> None:
     """Print the request and its outcome, or how to start a runner if there is none."""
     label, task_id = safe_line(full_label(asked.execution)), asked.task_id
     if invocation.json:

@@ -4,10 +4,10 @@ What fits is found once for the preview, and each execution once more right befo
 has changed in between is left alone and reported.
 """
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
@@ -18,7 +18,6 @@ from core.errors import MissionDeckError, UsageError
 from core.ports.execution_query import ExecutionOrder, ExecutionQuery
 from core.ports.reader import Reader
 from tui.cli.acting.action import Action, Planned, planned_json
-from tui.cli.acting.doing import Doing
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.records import OpenRecords, open_records, records_if_any
@@ -27,6 +26,9 @@ from tui.cli.selecting.select_options import Selectors
 from tui.output.table import Column, table
 from tui.words.run_label import full_label, run_name
 from tui.words.safe_text import safe_line
+
+if TYPE_CHECKING:
+    from tui.cli.acting.doing import Doing
 
 MAX_SELECTED = 1000
 """The most executions that one command acts on: what is more was hardly meant."""
@@ -104,6 +106,8 @@ def act_on_many(
             for one in chosen:
                 action.ask(reader, one.execution)
         invocation.console.best_effort()
+        from tui.cli.acting.doing import Doing  # and asyncio: not to show them, nor to complete
+
         doing = Doing(invocation, reader, action, fitting, [one.execution for one in chosen])
         _do(invocation, doing, planned)
 
@@ -209,9 +213,11 @@ def _ask(invocation: Invocation, action: Action, count: int) -> None:
         raise click.exceptions.Exit(0)
 
 
-def _do(invocation: Invocation, doing: Doing, planned: Sequence[Planned]) -> None:
+def _do(invocation: Invocation, doing: "Doing", planned: Sequence[Planned]) -> None:
     try:
         if any(one.error is None for one in planned):
+            import asyncio
+
             asyncio.run(doing.run())
     finally:
         if invocation.json:
