@@ -12,8 +12,10 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType(
             ("mission run", "run the mission.yaml of this folder"),
             ("mission run deploy.yaml -p target=staging --watch", "again whenever a file changes"),
             ("mission run nightly -q -l team=data --on-end ./tell.sh", "by name, and tell the end"),
-            ("mission run deploy.yaml --target build", "a step and what it depends on"),
-            ("mission run deploy.yaml --dry-run", "show the plan alone"),
+            (
+                "mission run deploy.yaml --target build --dry-run",
+                "the plan alone, of a step and what it depends on",
+            ),
         ),
         "exec": (
             ("mission exec -- make -j4 test", "one command, recorded and audited"),
