@@ -128,7 +128,7 @@ handlers:
   always: [{id: over, step_type: log, parameters: {message: "{{ execution.state }}"}}]
 """
 LEFT_OUT = {
-    *(("ready", name) for name in ("port", "url", "file")),  # a service has one of four
+    *(("ready", name) for name in ("port", "url", "file", "run")),  # one of five
     *(("limits", name) for name in ("memory_mb", "processes")),  # need a delegated cgroup
     ("params", "type"),  # beside `choices` above
 }
