@@ -19,6 +19,7 @@ from core.launch.run_number import run_reference
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
+from tui.host.places import FOLDER_MISSIONS
 
 OPEN = "open"
 """The type of an incomplete candidate, after which no space is inserted: a folder, `NAME=`."""
@@ -186,11 +187,14 @@ def _first(ctx: click.Context, name: str) -> str | None:
 
 def _outline(ctx: click.Context) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
     """Return steps and parameters of the mission named earlier, as far as it can be read."""
+    invocation, named = _invocation(ctx), _first(ctx, "file")
+    if named is None and not any((invocation.cwd / one).is_file() for one in FOLDER_MISSIONS):
+        return (), ()  # rather than to look for all missions, to name them in an error
     from core.mission_file.load import read_outline
     from tui.cli.mission_argument import mission_file
 
     try:
-        path = Path(mission_file(_invocation(ctx), _first(ctx, "file")))
+        path = Path(mission_file(invocation, named))
         if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
             return (), ()
         return read_outline(path)
