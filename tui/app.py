@@ -103,6 +103,7 @@ class MissionDeckApp(FeedUpdates, Navigation, TakingAlong, Themes):
         self.set_timer(FIRST_ROWS_SECONDS, self.begin_checks)
         self.set_timer(LOG_CHECK_DELAY_SECONDS, self._check_log)
         if self._start is not None:
+            self.begin_checks()  # home, which would begin them, is not shown
             self.open_execution(self._start)
 
     def _prepare(self) -> None:
