@@ -135,9 +135,7 @@ TERMINAL: frozenset[State] = frozenset(
 ) - frozenset(source for source, trigger in TRANSITIONS if trigger not in USER_RETRY)
 """The terminal states of all three entities."""
 
-_EDGES: Mapping[tuple[State, State], Trigger] = MappingProxyType(
-    {(source, target): trigger for (source, trigger), target in TRANSITIONS.items()}
-)
+_EDGES = frozenset((source, target) for (source, _), target in TRANSITIONS.items())
 
 
 def is_terminal(state: State) -> bool:
@@ -152,14 +150,6 @@ def check_transition(source: State, target: State, *, subject: str = "") -> None
     """
     if source is not target and (source, target) not in _EDGES:
         raise IllegalTransitionError(f"{subject or 'entity'}: {source} cannot become {target}")
-
-
-def trigger_of(source: State, target: State) -> Trigger:
-    """Return the trigger that leads from `source` to `target`; raise `IllegalTransitionError`."""
-    try:
-        return _EDGES[source, target]
-    except KeyError:
-        raise IllegalTransitionError(f"{source} cannot become {target}") from None
 
 
 class StepStatus(StrEnum):

@@ -13,7 +13,7 @@ from core.errors import NotFoundError
 from core.ports.reader import Reader
 from tui.cli.completion.completions import complete_execution, complete_step
 from tui.cli.invocation import Invocation
-from tui.words.run_label import run_argument, run_label
+from tui.words.run_label import run_label
 from tui.words.safe_text import safe_line
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,12 +79,6 @@ def labels_of(reader: Reader, executions: Iterable[Execution]) -> dict[str, str]
 def label_of(reader: Reader, execution: Execution) -> str:
     """Return the label of one execution, see `labels_of`."""
     return labels_of(reader, (execution,))[execution.execution_id]
-
-
-def argument_of(reader: Reader, execution: Execution) -> str:
-    """Return a permanent reference to an execution for use in hints."""
-    short = reader.short_ids([execution.execution_id])[execution.execution_id]
-    return run_argument(execution, short)
 
 
 _MAX_SOURCES = 20

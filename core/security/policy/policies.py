@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from core.errors import BugError
 from core.machine.os_user import OsUser, os_user
-from core.security.policy.policy_file import FolderContent, Layer, PolicyFolder, read_folders
+from core.security.policy.policy_file import FolderContent, Layer
 from core.security.policy.policy_mode import NO_SETTINGS, Mode, PolicySettings
 from core.security.policy.policy_request import PolicyRequest
 from core.security.policy.policy_rule import PolicyRule, cedar, read_rules, schema
@@ -226,16 +226,6 @@ class _RuleSet:
         if match is None:
             raise BugError(f"no policy has the number of {reason}")
         return int(match[1])
-
-
-def load_policies(
-    folders: Sequence[PolicyFolder], settings: PolicySettings = NO_SETTINGS
-) -> Policies:
-    """Read, parse and check the policies of folders, the strongest layer first.
-
-    Raises `PolicyFileError` for a file that cannot be used, `UnavailableError` without `cedarpy`.
-    """
-    return Policies(read_folders(folders), settings)
 
 
 NO_POLICIES = Policies()

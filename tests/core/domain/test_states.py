@@ -18,7 +18,6 @@ from core.domain.states import (
     is_terminal,
     overall_status,
     step_status,
-    trigger_of,
 )
 from core.errors import IllegalTransitionError
 
@@ -87,8 +86,6 @@ def test_each_pair_is_either_in_the_table_or_raises(kind: type[State]) -> None:
 def test_a_pair_of_states_has_one_trigger() -> None:
     pairs = [(source, target) for (source, _), target in TRANSITIONS.items()]
     assert len(pairs) == len(set(pairs))
-    for (source, trigger), target in TRANSITIONS.items():
-        assert trigger_of(source, target) is trigger
 
 
 @pytest.mark.parametrize("started", [True, False])

@@ -36,7 +36,6 @@ class Chart:
         """The fan-out of each item, below whose row that of the item stands."""
         self.hidden: Sequence[AttemptSpan] = ()
         """Attempts without a row, which count as load all the same."""
-        self.critical: frozenset[str] = frozenset()
         self.slots: int | None = None
         self.zoom = 0
         self.shift = 1.0

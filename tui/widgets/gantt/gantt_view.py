@@ -1,6 +1,6 @@
 """The Gantt chart: a time axis, the number of concurrent attempts, and a row per step."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -160,11 +160,6 @@ class GanttView(Vertical, StepCanvas):
             self._frame = None
             self.refresh_all()
 
-    def set_critical(self, ids: Collection[str]) -> None:
-        """Mark the steps of the critical path."""
-        self.chart.critical = frozenset(ids)
-        self.refresh_all()
-
     def set_slots(self, slots: int | None) -> None:
         """Set how many attempts may run at once, which is the maximum of the load line."""
         self.chart.slots = slots
@@ -237,9 +232,7 @@ class GanttView(Vertical, StepCanvas):
         row = self.chart.rows[index]
         frame = self._now_frame()
         name = self.drawable(row.name)
-        style = styles.accent if row.task_id in self.chart.critical else styles.text
-        if row.shown_state == "FAILED":
-            style = styles.states["FAILED"]
+        style = styles.states["FAILED"] if row.shown_state == "FAILED" else styles.text
         return [
             (self.sign_of(row.shown_state) + " ", styles.states[row.shown_state]),
             (fit(name, self._name_width) + "  ", style),

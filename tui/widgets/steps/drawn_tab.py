@@ -47,10 +47,6 @@ class Canvas(Vertical):
         """The widget that takes the focus."""
         return self._view
 
-    def focus_canvas(self) -> None:
-        """Focus the canvas."""
-        self._view.focus()
-
     def show_board(self, board: Board, selected: str | None) -> None:
         """Draw another board, or one whose mission has been read."""
         if board.mission is None:

@@ -34,7 +34,6 @@ _STOP_TARGETS: Final = frozenset(
     {"poweroff", "reboot", "halt", "kexec", "shutdown", "rescue", "emergency", "runlevel0"}
     | {"runlevel6", "soft-reboot", "final", "umount"}
 )
-_NO_ACT: Final = frozenset({"--help", "--version", "-h", "-V"})
 
 
 class Command(Struct, frozen=True):
