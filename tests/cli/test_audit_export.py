@@ -12,27 +12,14 @@ import pytest
 
 from core.errors import AuditError
 from tests.support.cli import Inside, Ran, mission
-
-MISSION = """\
-version: "1.0"
-name: parent
-steps:
-  - {id: say, step_type: command, parameters: {command: echo, args: [evidence]}}
-  - {id: below, step_type: mission, depends_on: [say], parameters: {file: child.yaml}}
-"""
-CHILD = """\
-version: "1.0"
-name: child
-steps: [{id: nothing, step_type: noop}]
-"""
+from tests.support.missions import write_parent_and_child
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a home, a run in it, and its bundle."""
     folder = tmp_path_factory.mktemp("bundle")
-    (folder / "parent.yaml").write_text(MISSION)
-    (folder / "child.yaml").write_text(CHILD)
+    write_parent_and_child(folder)
     home = folder / "home"
     assert mission(home, "run", "parent.yaml", cwd=folder).code == 0
     done = mission(home, "audit", "export", "parent#1", "-o", "x.zip", "--json", cwd=folder)

@@ -10,27 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import Inside, mission, start
-
-MISSION = """\
-version: "1.0"
-name: parent
-steps:
-  - {id: say, step_type: command, parameters: {command: echo, args: [evidence]}}
-  - {id: below, step_type: mission, depends_on: [say], parameters: {file: child.yaml}}
-"""
-CHILD = """\
-version: "1.0"
-name: child
-steps: [{id: nothing, step_type: noop}]
-"""
+from tests.support.missions import write_parent_and_child
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home with two runs of a mission that has a sub-mission."""
     folder = tmp_path_factory.mktemp("prune")
-    (folder / "parent.yaml").write_text(MISSION)
-    (folder / "child.yaml").write_text(CHILD)
+    write_parent_and_child(folder)
     home = folder / "home"
     for _ in range(2):
         assert mission(home, "run", "parent.yaml", cwd=folder).code == 0

@@ -1,6 +1,7 @@
 """Missions for tests: from arrow notation, as data, as files, and randomly generated."""
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -85,3 +86,23 @@ def missions(max_steps: int = 12, **fields: Any) -> st.SearchStrategy[Mission]:
         return a_mission(steps=steps, **fields)
 
     return dags(max_steps).map(build)
+
+
+PARENT = """\
+version: "1.0"
+name: parent
+steps:
+  - {id: say, step_type: command, parameters: {command: echo, args: [evidence]}}
+  - {id: below, step_type: mission, depends_on: [say], parameters: {file: child.yaml}}
+"""
+CHILD = """\
+version: "1.0"
+name: child
+steps: [{id: nothing, step_type: noop}]
+"""
+
+
+def write_parent_and_child(folder: Path) -> None:
+    """Write `parent.yaml`, which says `evidence` and then runs `child.yaml` as a sub-mission."""
+    (folder / "parent.yaml").write_text(PARENT)
+    (folder / "child.yaml").write_text(CHILD)

@@ -311,15 +311,7 @@ def check_head(stored: object, walk: Walk, findings: Findings) -> None:
         )
         return
     if head.size > walk.last_seq:
-        findings.add(
-            Verdict.TRUNCATED,
-            "size",
-            seq=walk.last_seq,
-            expected=head.size,
-            found=walk.last_seq,
-            message=f"the stored head counts {counted(head.size, 'event')},"
-            f" {walk.last_seq} are here",
-        )
+        _add_truncated("stored", head.size, walk, findings)
     elif not walk.is_damaged and head != walk.head:
         findings.add(
             Verdict.MODIFIED,
@@ -331,18 +323,22 @@ def check_head(stored: object, walk: Walk, findings: Findings) -> None:
         )
 
 
+def _add_truncated(which: str, size: int, walk: Walk, findings: Findings) -> None:
+    """Report that a head counts more events than there are."""
+    findings.add(
+        Verdict.TRUNCATED,
+        "size",
+        seq=walk.last_seq,
+        expected=size,
+        found=walk.last_seq,
+        message=f"the {which} head counts {counted(size, 'event')}, {walk.last_seq} are here",
+    )
+
+
 def _check_noted(noted: NotedHead, root: bytes | None, walk: Walk, findings: Findings) -> bool:
     """Tell whether the log continues a head that was stored elsewhere."""
     if noted.size > walk.last_seq:
-        findings.add(
-            Verdict.TRUNCATED,
-            "size",
-            seq=walk.last_seq,
-            expected=noted.size,
-            found=walk.last_seq,
-            message=f"the noted head counts {counted(noted.size, 'event')},"
-            f" {walk.last_seq} are here",
-        )
+        _add_truncated("noted", noted.size, walk, findings)
         return False
     if root is not None and root != noted.root:
         findings.add(
