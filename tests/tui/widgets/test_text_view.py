@@ -2,7 +2,7 @@
 
 from textual.app import App, ComposeResult
 
-from tui.widgets.base.text_view import TextView
+from tui.widgets.base.text_view import TextView, broken_between_entries
 
 WIDTH, HEIGHT = 34, 6
 
@@ -28,3 +28,19 @@ async def test_no_word_is_lost_to_the_column_of_the_scroll_bar() -> None:
         rows = [view.row_text(row) for row in range(view.virtual_size.height)]
         assert "".join(rows).count("b") == room
         assert rows[-1] == "x"
+
+
+def test_a_line_of_keys_that_is_too_wide_is_broken_between_keys() -> None:
+    keys = [
+        ("a ", "accent"),
+        ("approve or reject  ", "muted"),
+        ("r ", "accent"),
+        ("retry  ", "muted"),
+    ]
+    assert broken_between_entries(keys, 40) == [keys]
+    assert broken_between_entries(keys, 26) == [keys[:2], keys[2:]]
+    rows = broken_between_entries([*keys, ("! ", "accent"), ("shell  ", "muted")], 27)
+    assert ["".join(text for text, _style in row) for row in rows] == [
+        "a approve or reject  ",
+        "r retry  ! shell  ",
+    ]

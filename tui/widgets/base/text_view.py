@@ -20,6 +20,8 @@ from tui.words.safe_text import wrap
 MIN_FOLDED_CELLS = 12
 """With less room beside the texts before it, the last text of a line is folded below them."""
 INDENT_CELLS = 2
+ENTRY_END = "  "
+"""What separates the entries of a line, such as keys with their labels."""
 
 
 class TextView(ScrollView, Selectable, can_focus=True):
@@ -35,6 +37,10 @@ class TextView(ScrollView, Selectable, can_focus=True):
         super().__init__(id=id)
         self.can_focus = focusable
         self._lines: list[Line] = []
+        self._parts: list[Line] = []
+        """The lines, those that are too wide broken between their entries."""
+        self._firsts: list[int] = []
+        """Which part each line begins with."""
         self._starts: list[int] = [0]
 
     def set_lines(self, lines: Iterable[Line], *, keep_place: bool = False) -> None:
@@ -59,7 +65,8 @@ class TextView(ScrollView, Selectable, can_focus=True):
         """Scroll so that a line is in the upper part of the window."""
         if 0 <= index < len(self._lines):
             height = self.scrollable_content_region.height
-            self.scroll_to(y=max(0, self._starts[index] - height // 3), animate=False, force=True)
+            start = self._starts[self._firsts[index]]
+            self.scroll_to(y=max(0, start - height // 3), animate=False, force=True)
 
     def _pieces(self, line: Line) -> list[str]:
         """Fold the last text of a line to the width that the texts before it leave."""
@@ -79,10 +86,13 @@ class TextView(ScrollView, Selectable, can_focus=True):
         return max(1, self.scrollable_content_region.width)
 
     def _relayout(self) -> None:
-        starts = [0]
+        starts, parts, firsts = [0], list[Line](), list[int]()
         for line in self._lines:
-            starts.append(starts[-1] + len(self._pieces(line)))
-        self._starts = starts
+            firsts.append(len(parts))
+            parts += broken_between_entries(line, self._room)
+        for part in parts:
+            starts.append(starts[-1] + len(self._pieces(part)))
+        self._starts, self._parts, self._firsts = starts, parts, firsts
         resize_content(self, Size(self._room, starts[-1]))
         self.refresh()
 
@@ -106,9 +116,9 @@ class TextView(ScrollView, Selectable, can_focus=True):
 
     def _spans(self, row: int) -> list[Span]:
         index = bisect_right(self._starts, row) - 1
-        if index >= len(self._lines):
+        if index >= len(self._parts):
             return []
-        line = self._lines[index]
+        line = self._parts[index]
         piece = row - self._starts[index]
         styles = theme_styles(self.app)
         spans: list[Span] = []
@@ -139,6 +149,28 @@ class TextView(ScrollView, Selectable, can_focus=True):
     def action_last(self) -> None:
         """Go to the last line."""
         self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+
+
+def broken_between_entries(line: Line, room: int) -> list[Line]:
+    """Break a line that does not fit between its entries, each of which ends with two blanks.
+
+    The last text of any other line is folded instead, unless there is no room for those before it.
+    """
+    is_listed = bool(line) and line[-1][0].endswith(ENTRY_END)
+    width = _lead(line) + (width_of(line[-1][0].rstrip()) if is_listed else 0)
+    if width <= room:
+        return [line]
+    parts: list[Line] = [[]]
+    entry: Line = []
+    for span in line:
+        entry = [*entry, span]
+        if span is line[-1] or span[0].endswith(ENTRY_END):
+            text = "".join(text for text, _style in (*parts[-1], *entry))
+            if parts[-1] and width_of(text.rstrip()) > room:
+                parts.append([])
+            parts[-1] = [*parts[-1], *entry]
+            entry = []
+    return parts
 
 
 def _lead(line: Line) -> int:
