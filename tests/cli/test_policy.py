@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.http_server import HttpServer, reply
 from tests.support.policy_world import FORBID, IS_ROOT, PolicyWorld
-from tests.support.waiting import kill_and_wait
 
 
 @pytest.fixture
@@ -284,7 +283,7 @@ def test_a_resumed_execution_is_under_the_policies_of_now(world: PolicyWorld) ->
     world.policy("// nothing\n")
     file = world.file(ask, world.touch(depends_on=["ask"]))
     assert world("run", file, "--detach").code == 0
-    kill_and_wait(world.runner())
+    world.kill_runner("ask")
     world.forbid("attempt", 'context.step == "touch"')
     assert world("resume", "@last").code == 0
     assert world("approve", "@last", "ask").code == 0
@@ -383,7 +382,7 @@ def test_an_execution_whose_policies_broke_stays_where_it_is(world: PolicyWorld)
     ask = {"id": "ask", "step_type": "approval", "parameters": {"prompt": "Go?"}}
     file = world.file(ask, world.touch(depends_on=["ask"]))
     assert world("run", file, "--detach").code == 0
-    kill_and_wait(world.runner())
+    world.kill_runner("ask")
     broken = world.policy("forbid(")
     for command in (("resume", "@last"), ("approve", "@last", "ask"), ("cancel", "@last")):
         ran = world(*command)

@@ -5,13 +5,17 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.domain.records import AuditEvent
+from core.domain.states import TaskState
+from core.ports.reader import Reader
 from storage.read.reader import open_reader
 from tests.support.cli import Ran, environment, mission
 from tests.support.missions import mission_yaml
+from tests.support.waiting import kill_and_wait, wait_until
 
 FORBID = 'forbid(principal, action == Action::"{}", resource)'
 
@@ -83,12 +87,20 @@ class PolicyWorld:
         """Return the events of a type as `mission events` prints them."""
         return [one for one in self("events").ndjson if one["type"] == kind]
 
-    def runner(self) -> int:
-        """Return the pid of the runner of the newest execution."""
+    def kill_runner(self, step: str) -> None:
+        """Kill the runner of the newest execution once a step of it waits."""
         with closing(open_reader(self.home / "missions.db")) as reader:
-            lease = reader.lease(reader.executions()[0].execution_id)
+            newest = reader.executions()[0].execution_id
+            waits = partial(self._waits, reader, newest, step)
+            wait_until(waits, f"{step} waits")
+            lease = reader.lease(newest)
         assert lease is not None
-        return lease.identity.pid
+        kill_and_wait(lease.identity.pid)
+
+    @staticmethod
+    def _waits(reader: Reader, execution_id: str, step: str) -> bool:
+        tasks = {one.task_id: one.state for one in reader.task_runs(execution_id)}
+        return tasks[step] is TaskState.WAITING
 
 
 IS_ROOT = os.geteuid() == 0
