@@ -5,9 +5,7 @@ from pathlib import Path
 
 from core.domain.mission import Mission, MissionStep
 from core.errors import MissionDeckError, NotFoundError
-from core.expression.template import has_template
 from core.step_type.registry import SUB_MISSION_TYPES
-from core.value.suggestion import did_you_mean
 
 SEPARATOR = "/"
 """Between a step that runs a mission and a step of that mission; ids of steps have none."""
@@ -23,6 +21,8 @@ def require_step_path(mission: Mission, name: str, folder: Path) -> None:
     steps = {step.id: step for step in mission.steps}
     step = steps.get(step_id)
     if step is None:
+        from core.value.suggestion import did_you_mean  # most commands take the separator alone
+
         raise NotFoundError(
             f"the mission has no step `{step_id}`", hint=did_you_mean(step_id, list(steps))
         )
@@ -30,7 +30,7 @@ def require_step_path(mission: Mission, name: str, folder: Path) -> None:
         return
     if step.step_type not in SUB_MISSION_TYPES:
         raise NotFoundError(f"`{step_id}` runs no mission with a step `{rest}`")
-    from core.mission_file.inner_mission import GROUP  # most commands take the separator alone
+    from core.mission_file.inner_mission import GROUP
 
     path = None if step.step_type == GROUP else folder / str(step.parameters.get("file", ""))
     inner = _mission_of(step, path)
@@ -49,6 +49,7 @@ def _mission_of(step: MissionStep, path: Path | None) -> Mission | None:
 
     What is wrong with its file is told by the step itself.
     """
+    from core.expression.template import has_template
     from core.mission_file.inner_mission import inner_mission
     from core.mission_file.load import load_mission
 
