@@ -6,15 +6,21 @@ from msgspec.structs import replace
 
 from core.domain.reasons import Reason
 from core.domain.records import Execution
-from core.domain.states import is_terminal
+from core.domain.states import ExecutionState, is_terminal
 from core.explain.cause import behind
 from core.launch.run_label import full_argument
 from core.launch.step_path import SEPARATOR
 from core.machine.ownership import is_owned
+from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 
 MAX_DEPTH = 8
 """Missions inside missions."""
+MAX_LIVE = 10_000
+"""More attempts than one execution may run at once."""
+LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
+STOPPED = frozenset({Reason.USER_PAUSED, Reason.BREAKPOINT})
+"""Why an execution stands still until somebody resumes it, while its runner lives."""
 
 
 def ancestors(reader: Reader, execution: Execution) -> Iterator[Execution]:
@@ -28,10 +34,16 @@ def ancestors(reader: Reader, execution: Execution) -> Iterator[Execution]:
 
 def descendants(reader: Reader, execution_id: str, *, live: bool = False) -> Iterator[Execution]:
     """Yield the sub-missions of an execution and those below; with `live` those not ended."""
-    for child in reader.children(execution_id):
-        if not (live and is_terminal(child.state)):
-            yield child
-            yield from descendants(reader, child.execution_id, live=live)
+    children = _live_children(reader, execution_id) if live else reader.children(execution_id)
+    for child in children:
+        yield child
+        yield from descendants(reader, child.execution_id, live=live)
+
+
+def _live_children(reader: Reader, execution_id: str) -> list[Execution]:
+    """Return the sub-missions that have not ended, the oldest first: a fan-out has ended many."""
+    query = ExecutionQuery(parent=execution_id, states=LIVE, reverse=True, limit=MAX_LIVE)
+    return reader.executions(query)
 
 
 def standing_below(reader: Reader, execution: Execution, now: int) -> list[str]:
@@ -49,7 +61,7 @@ def _standing(execution: Execution) -> str | None:
     label = f"{full_argument(execution)}, a sub-mission of it,"
     if execution.reason_code is Reason.QUEUED:
         return behind(f"{label} waits for its turn", execution.message)
-    if execution.reason_code in {Reason.USER_PAUSED, Reason.BREAKPOINT}:
+    if execution.reason_code in STOPPED:
         how = execution.message or "paused"
         return f"{label} is {how}: `mission resume {full_argument(execution)}` goes on with it"
     return None

@@ -10,6 +10,7 @@ from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState
 from core.errors import AmbiguousError, ConflictError
 from core.operations.waiting_approval import waiting_approval
+from core.ports.execution_query import ExecutionQuery
 
 PARENT = Execution(
     execution_id="p",
@@ -46,8 +47,8 @@ class Records:
             for name in self._waiting.get(execution_id, [])
         ]
 
-    def children(self, execution_id: str) -> list[Execution]:
-        return [one for one in (CHILD, GRANDCHILD) if one.parent_execution_id == execution_id]
+    def executions(self, query: ExecutionQuery) -> list[Execution]:
+        return [one for one in (CHILD, GRANDCHILD) if one.parent_execution_id == query.parent]
 
 
 def found(**waiting: list[str]) -> str:

@@ -1,23 +1,18 @@
 """What stands still below a run: sub-missions that are paused, queued, or wait for an approval."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from core.domain.reasons import Reason
 from core.domain.records import Execution
-from core.domain.states import ExecutionState, is_terminal
 from core.errors import MissionDeckError
-from core.ports.execution_query import ExecutionQuery
+from core.operations.ancestry import STOPPED, descendants
 from core.ports.reader import Reader
 from tui.live.coalescing_worker import CoalescingWorker, Start
 from tui.live.lookup import Lookup
 from tui.words.run_label import run_name
 
-MAX_DEPTH = 8
-MAX_LOOKED_AT = 200
-"""So many sub-missions of one execution, and open approvals, are looked at."""
-
-_LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
-_STOPPED = frozenset({Reason.USER_PAUSED, Reason.BREAKPOINT})
+MAX_APPROVALS = 200
+"""So many open approvals are looked at."""
 
 
 class StandingWatch:
@@ -55,28 +50,21 @@ class StandingWatch:
 def standing_text(reader: Reader, execution_id: str) -> str:
     """Return `kid#7 paused before ship`, and how many more there are; empty for none."""
     asking: dict[str, str] = {}
-    for task in reader.open_approvals(limit=MAX_LOOKED_AT):
+    for task in reader.open_approvals(limit=MAX_APPROVALS):
         asking.setdefault(task.execution_id, task.task_id)
-    found = list(_standing(reader, execution_id, asking, MAX_DEPTH))
+    found = [
+        f"{run_name(child)} {how}"
+        for child in descendants(reader, execution_id, live=True)
+        if (how := _how(child, asking))
+    ]
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return f"{found[0]}{more}" if found else ""
-
-
-def _standing(
-    reader: Reader, execution_id: str, asking: dict[str, str], depth: int
-) -> Iterator[str]:
-    query = ExecutionQuery(parent=execution_id, states=_LIVE, limit=MAX_LOOKED_AT)
-    for child in reversed(reader.executions(query)):
-        if how := _how(child, asking):
-            yield f"{run_name(child)} {how}"
-        if depth:
-            yield from _standing(reader, child.execution_id, asking, depth - 1)
 
 
 def _how(execution: Execution, asking: dict[str, str]) -> str:
     if execution.reason_code is Reason.QUEUED:
         return "waits for its turn"
-    if execution.reason_code in _STOPPED:
+    if execution.reason_code in STOPPED:
         return execution.message or "paused"
     step_id = asking.get(execution.execution_id)
     return "" if step_id is None else f"waits for approval: {step_id}"
