@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,9 +79,9 @@ class Bench:
         self.executor = self.new_executor()
         self.numbers = 0
 
-    def new_executor(self) -> DaskExecutor:
+    def new_executor(self, *, lease_seconds: float = LEASE_SECONDS) -> DaskExecutor:
         address = parse_cluster_address(self.machines.url)
-        return DaskExecutor(address, SupervisedExecutor(), lease_seconds=LEASE_SECONDS)
+        return DaskExecutor(address, SupervisedExecutor(), lease_seconds=lease_seconds)
 
     def job(self, script: str, **fields: Any) -> Job:
         self.numbers += 1
@@ -141,18 +140,17 @@ BEGUN = "echo begun; echo $$ >> $TEST/pids; setsid sleep 600 & sleep 600"
 
 
 async def test_a_killed_worker_leaves_nothing_and_its_attempt_is_lost(bench: Bench) -> None:
+    bench.executor = bench.new_executor(lease_seconds=600)
     worker = bench.machines.worker()
     await bench.until_workers(1)
     task, sink, job = await bench.start(BEGUN)
-    begin = time.monotonic()
 
     worker.kill()
-    outcome = await asyncio.wait_for(task, 20)
+    outcome = await asyncio.wait_for(task, 60)  # nobody waits for its lease
 
     assert outcome.kind is OutcomeKind.LOST
     assert "is gone" in (outcome.message or "")
     assert left_of(job) == 0
-    assert time.monotonic() - begin < LEASE_SECONDS + 5  # nobody waits for its lease
     assert sink.out == b"begun\n"
 
 

@@ -22,6 +22,7 @@ from tests.support.tui import (
     wait_until,
 )
 from tui.live.backend import Progress
+from tui.widgets.steps.chain_list import ChainList
 
 KEY = "missiondeck/0193c0de+4a5b6c7d+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"
 
@@ -169,6 +170,11 @@ async def test_the_chain_is_filtered_and_its_records_are_taken_along() -> None:
         await pilot.press("S")
         await wait_until(pilot, lambda: ("export", run) in backend.calls)
         await wait_for_text(pilot, "nightly-etl-1.zip")
+        chain = pilot.app.screen.query_one(ChainList)
+        before = chain.event
+        chain.read_anew()
+        assert before is not None
+        assert chain.event is before, "it can be acted on while it is read anew"
         await pilot.press("escape")
         await wait_for_text(pilot, f"{world.seq} events")
         await pilot.press("escape")

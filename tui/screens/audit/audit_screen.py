@@ -9,6 +9,7 @@ from textual import work
 from textual.binding import BindingType
 
 from core.audit.verify.verdict import Finding
+from core.domain.records import AuditEvent
 from core.errors import BugError, MissionDeckError
 from tui.keys.textual_bindings import bindings
 from tui.lines.audit_lines import progress_text, record_lines, verdict_view
@@ -104,7 +105,7 @@ class AuditScreen(AuditLayout):
         else:
             self._finding = -1
             self.deck.note_checked(checked)
-            self._chain.forget()
+            self._chain.read_anew()
         self._say()
         self.record_changed()
 
@@ -175,10 +176,20 @@ class AuditScreen(AuditLayout):
         to_record = self.focused is self._chain and self._record.display
         self.set_focus(self._record if to_record else self._chain)
 
+    def _event_read(self) -> AuditEvent | None:
+        """Return the event under the cursor; say why not if it is not there or not read yet."""
+        event, number = self._chain.event, self._chain.number
+        if event is None:
+            reading = "no event is chosen" if number is None else f"event {number} is being read"
+            self.deck.show_notice(self._chain.absence or reading)
+        return event
+
     def action_open_run(self) -> None:
         """Open the execution that the event is about."""
-        event = self._chain.event
-        if event is None or event.execution_id is None:
+        event = self._event_read()
+        if event is None:
+            return
+        if event.execution_id is None:
             self.deck.show_notice("this event is about no execution")
             return
         self.deck.open_execution(event.execution_id)
@@ -188,8 +199,10 @@ class AuditScreen(AuditLayout):
     @work(exclusive=True, group="export")
     async def action_export(self) -> None:
         """Write the evidence of the execution under the cursor; everything is verified first."""
-        event = self._chain.event
-        if event is None or event.execution_id is None:
+        event = self._event_read()
+        if event is None:
+            return
+        if event.execution_id is None:
             self.deck.show_notice("this event is about no execution; choose one of an execution")
             return
         self.deck.show_notice("verifying, then writing the evidence …")
@@ -204,7 +217,7 @@ class AuditScreen(AuditLayout):
 
     def action_copy(self, form: str) -> None:
         """Copy the mouse selection, else the record; or the record as JSON."""
-        event = self._chain.event
+        event = self._event_read()
         if event is None:
             return
         if form == "json":

@@ -35,6 +35,8 @@ class ChainList(LineView):
         self._numbers: Sequence[int] = ()
         self._events: dict[int, AuditEvent] = {}
         self._absent: dict[int, str] = {}
+        self._outdated: set[int] = set()
+        """The events that are shown as they were read before, and are to be read anew."""
         self._broken: Set[int] = frozenset()
         self._has_asked = False
 
@@ -51,14 +53,18 @@ class ChainList(LineView):
 
     def learn(self, events: Mapping[int, AuditEvent], absent: Mapping[int, str]) -> None:
         """Take in events that were read, and why others could not be."""
+        for number in events.keys() | absent.keys():
+            self._events.pop(number, None)
+            self._absent.pop(number, None)
         self._events.update(events)
         self._absent.update(absent)
+        self._outdated -= events.keys() | absent.keys()
         self._has_asked = False
         self.refresh()
 
-    def forget(self) -> None:
-        """Read all events anew."""
-        self._events, self._absent = {}, {}
+    def read_anew(self) -> None:
+        """Read all events anew; what was read before is shown, and can be acted on, until then."""
+        self._outdated = set(self._events) | set(self._absent)
         self._has_asked = False
         self.refresh()
 
@@ -109,9 +115,10 @@ class ChainList(LineView):
         yield fit_right(f"{number}", cells), styles.bad if is_broken else styles.faint
         yield (" ✗ ", styles.bad) if is_broken else ("   ", styles.faint)
         event = self._events.get(number)
+        if event is None or number in self._outdated:
+            self._ask()
         if event is None:
             yield self._absent.get(number) or "…", styles.muted
-            self._ask()
             return
         is_wide = width >= 90
         time = moment(event.timestamp) if is_wide else time_of_day(event.timestamp)[:8]
@@ -129,4 +136,6 @@ class ChainList(LineView):
             return
         self._has_asked = True
         wanted = [self._numbers[index] for index in self.visible_rows]
-        self.post_message(self.Wanted([one for one in wanted if one not in self._events]))
+        self.post_message(
+            self.Wanted([one for one in wanted if one not in self._events or one in self._outdated])
+        )
