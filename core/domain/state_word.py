@@ -54,6 +54,11 @@ def breakpoint_message(step_id: str) -> str:
     return f"paused at the breakpoint before {step_id}"
 
 
+def steps_text(steps: int, handlers: int) -> str:
+    """Write how large a mission is: `4 steps`, `4 steps, 1 handler`."""
+    return counted(steps, "step") + (f", {counted(handlers, 'handler')}" if handlers else "")
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number with its noun: `1 step`, `1,738 steps`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

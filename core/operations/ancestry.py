@@ -17,7 +17,7 @@ from core.ports.reader import Reader
 MAX_DEPTH = 8
 """Missions inside missions."""
 MAX_LIVE = 10_000
-"""More attempts than one execution may run at once."""
+"""No execution runs more sub-missions at once."""
 LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
 STOPPED = frozenset({Reason.USER_PAUSED, Reason.BREAKPOINT})
 """Why an execution stands still until somebody resumes it, while its runner lives."""

@@ -29,6 +29,7 @@ steps:
   - {id: build, name: build, step_type: noop}
   - {id: one, name: one, step_type: command, parameters: {command: test, args: [-e, fixed]}}
   - {id: two, name: two, step_type: command, parameters: {command: test, args: [-e, fixed]}}
+handlers: {on_cancel: [{id: tell, name: tell, step_type: noop}]}
 """
 
 
@@ -53,7 +54,8 @@ def test_a_run_is_named_by_its_number_in_every_output(inside: Inside) -> None:
     result = run(inside, "deploy.yaml")
     assert (result["run_number"], result["reference"]) == (1, "deploy#1")
     ran = inside("run", "deploy.yaml")
-    assert "deploy#2: 3 steps as " in ran.out
+    assert "deploy#2: 3 steps, 1 handler as " in ran.out
+    assert "valid, 3 steps, 1 handler" in inside("validate", "deploy.yaml").out
     assert "more: mission show deploy#2 · mission logs deploy#2" in ran.err
     shown = inside("show", "deploy#1", "--json").json
     assert shown["execution_id"] == result["execution_id"]
@@ -132,7 +134,10 @@ def test_a_part_of_a_mission_is_called_a_subset(inside: Inside) -> None:
     fates = {one["task_id"]: one["fate"] for one in inside(*part, "--json").json["steps"]}
     assert fates == {"build": "leave_out", "one": "run", "two": "leave_out"}
     planned = inside(*part, "--keep-going", "--max-parallel", "2", "--break", "one").out
-    assert "3 steps in 1 layer, 2 of them left out, at most 2 at once, goes on after a" in planned
+    assert (
+        "3 steps in 1 layer, 2 of them left out, 1 handler, at most 2 at once, goes on after a"
+        in planned
+    )
     assert "pauses before it" in planned
     ran = inside("run", "deploy.yaml", "--only", "build")
     assert ran.code == 0

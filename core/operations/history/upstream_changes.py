@@ -3,13 +3,14 @@
 A step that uses what others made has changed inputs then, though nothing of its own has changed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 
 from core.domain.item_label import quoted_title
-from core.domain.mission import Mission, MissionStep
+from core.domain.mission import Mission
 from core.domain.records import Execution, TaskRun
 from core.domain.states import TaskState
+from core.graph.dag import Graph
 from core.operations.history.outdated_text import changes_before_start
 from core.ports.reader import Reader
 
@@ -54,17 +55,9 @@ def _reasons(
 
 def _files_before(step_id: str, mission: Mission | None) -> Sequence[str]:
     """Return the steps before another one, at any distance, that declare their files."""
-    steps: Mapping[str, MissionStep] = (
-        {} if mission is None else {step.id: step for step in mission.steps}
-    )
-    if not any(step.declares_files for step in steps.values()):
+    steps = () if mission is None else mission.steps
+    declaring = [step.id for step in steps if step.declares_files]
+    if mission is None or not declaring or all(step.id != step_id for step in steps):
         return ()
-    found: dict[str, None] = {}
-    pending = [step_id]
-    while pending:
-        step = steps.get(pending.pop())
-        for name in () if step is None else step.depends_on:
-            if name not in found:
-                found[name] = None
-                pending.append(name)
-    return [name for name in found if name in steps and steps[name].declares_files]
+    before = Graph.of(mission).ancestors(step_id)
+    return [name for name in declaring if name in before]

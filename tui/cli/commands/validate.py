@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.domain.state_word import counted
+from core.domain.state_word import counted, steps_text
 from core.errors import CancelledError, MissionInvalidError, NotFoundError
 from core.operations.mission_order import make_order, read_mission
 from tui.cli.command import command as declare
@@ -130,7 +130,7 @@ def _print_rendered(
         console.out()
     for loaded, refused in zip(read, findings, strict=True):
         if form == "text" and loaded.mission is not None and loaded.ok:
-            steps = counted(len(loaded.mission.steps), "step")
+            steps = steps_text(len(loaded.mission.steps), len(loaded.mission.handlers.all))
             told_of = f", and safety refuses {counted(len(refused), 'thing')}" if refused else ""
             console.out(f"{safe_line(loaded.path)}: valid, {steps}{told_of}")
     for error in missing:

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from core.domain.mission import Mission
 from core.domain.mission_result import mission_result
 from core.domain.records import Execution, MissionResult, TaskRun
 from core.domain.states import ExecutionState
@@ -206,7 +207,7 @@ def _run_new(
         execution = asyncio.run(launch_detached(invocation.site, order))
         _tell_detached(invocation, execution, quiet=quiet)
         return
-    progress = _progress(invocation, output, quiet=quiet)
+    progress = _progress(invocation, order.mission, output, quiet=quiet)
     with StopSignals() as signals:
         ran = run_suspend_aware(_run_here(invocation, order, signals, progress))
         progress.close()
@@ -260,13 +261,16 @@ def _tell_detached(invocation: Invocation, execution: Execution, *, quiet: bool)
             console.say(f"{name} runs detached; watch it with `mission watch {how}`")
 
 
-def _progress(invocation: Invocation, output: OutputMode | None, *, quiet: bool) -> Progress:
+def _progress(
+    invocation: Invocation, mission: Mission, output: OutputMode | None, *, quiet: bool
+) -> Progress:
     console = invocation.console
     usual = OutputMode.NONE if invocation.json else OutputMode.ERRORS
     palette = console.error_palette if invocation.json else console.palette
     return Progress(
         console,
         StepOutput(output or usual, invocation.paths.db, palette),
+        handlers={step.id for step in mission.handlers.all},
         quiet=quiet or invocation.json,
         on_stderr=invocation.json,
     )

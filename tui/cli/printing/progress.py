@@ -3,7 +3,7 @@
 Step output is interleaved as selected by the options (`tui.cli.printing.step_output`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from core.domain.events import (
     AttemptEnded,
@@ -22,7 +22,7 @@ from core.domain.item_label import item_label
 from core.domain.joined_events import parts_of
 from core.domain.reasons import Reason
 from core.domain.records import TaskError
-from core.domain.state_word import counted
+from core.domain.state_word import counted, steps_text
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.explain.failure_line import failure_text
 from core.explain.process_text import ended_text, left_text
@@ -40,14 +40,21 @@ NEWS_SECONDS = 0.1
 class Progress:
     """Prints committed events as lines on stdout, or on stderr if stdout is used for data.
 
-    `quiet` suppresses the lines of state changes.
+    `quiet` suppresses the lines of state changes; `handlers` are the ids of those of the mission.
     """
 
     def __init__(
-        self, console: Console, output: StepOutput, *, quiet: bool = False, on_stderr: bool = False
+        self,
+        console: Console,
+        output: StepOutput,
+        *,
+        handlers: Set[str] = frozenset(),
+        quiet: bool = False,
+        on_stderr: bool = False,
     ) -> None:
         self._console = console
         self._output = output
+        self._handlers = handlers
         self._quiet = quiet
         self._on_stderr = on_stderr
         self._errors: dict[tuple[str, str], TaskError] = {}
@@ -146,7 +153,8 @@ class Progress:
             reason, message = event.reason_code.value, event.message
             return state_line(event.at, event.to_state, own, reason, message, palette)
         if isinstance(event, ExecutionCreated):
-            steps = counted(len(event.step_ids), "step")
+            handlers = sum(one in self._handlers for one in event.step_ids)
+            steps = steps_text(len(event.step_ids) - handlers, handlers)
             what = f"{safe_line(run_name(event))}: {steps} as {event.execution_id}"
             return state_line(event.at, ExecutionState.PENDING, own, what, None, palette)
         if isinstance(event, BreakerChanged):
